@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Everything here needs Python, make and a network, no more: each target sets up .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help venv test test-slow demo lint types docs clean
+
+help:  ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## the virtual environment that all targets use
+
+$(STAMP): setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+test: $(STAMP)  ## unit and integration tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(STAMP)  ## the repeated and the long ones
+	$(BIN)/python -m pytest -m slow
+
+demo: $(STAMP)  ## a master, four workers and their owners, live in this terminal
+	$(BIN)/python -m demo
+
+lint: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/python -m mypy
+
+docs: $(STAMP)  ## the documentation, as HTML in docs/_build
+	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build

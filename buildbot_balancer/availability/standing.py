@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Standing: what the master concludes about a worker."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from buildbot_balancer.availability.announcement import Announcement
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.report import Report
+from buildbot_balancer.availability.wire import Fact
+
+SILENT_AFTER = 4  # times the age at which a report is stale
+LEAST_STALE_AFTER = 30.0  # seconds; three heartbeats of 10 s
+
+
+class Freshness(enum.Enum):
+    """How far a report can be trusted."""
+
+    FRESH = 'fresh'
+    STALE = 'stale'  # the owner's word holds, the load is unknown
+    SILENT = 'silent'  # stale for so long that somebody should look
+    UNREPORTED = 'unreported'  # nothing was ever heard
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """How a master judges what it hears; times in seconds."""
+
+    stale_after: float | None = None  # None: three heartbeats, at least 30 s
+    report_grace: float = 10.0
+    unreported: Mood = Mood.EAGER
+
+    def stale_age(self, report: Report) -> float:
+        if self.stale_after is not None:
+            return self.stale_after
+        return max(3 * report.interval, LEAST_STALE_AFTER)
+
+
+@attrs.frozen(kw_only=True)
+class Heard:
+    """The last good report, and when it came by the master's clock."""
+
+    report: Report
+    at: float
+
+
+@attrs.frozen(kw_only=True)
+class Presence:
+    """What Buildbot itself knows of a worker."""
+
+    connected: bool = False
+    paused: bool = False
+    graceful: bool = False  # shuts down when its builds are over
+    quarantined: bool = False
+    latent: bool = False  # started when a build needs it
+    running: int = 0  # builds, those about to start included
+    max_builds: int | None = None
+    attached_at: float | None = None
+    announced: bool = False  # the worker of this connection has a reporter
+    announcement: Announcement | None = None
+    heard: bool = False  # a report came over this very connection
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    name: str
+    mood: Mood
+    source: str
+    presence: Presence
+    freshness: Freshness
+    reason: str | None = None
+    until: float | None = None
+    draining: bool = False
+    held: bool = False  # attached, has a reporter, and nothing heard of it yet
+    changes_at: float | None = None  # when it changes with no event; None: never
+    reported_at: float | None = None
+    load: float | None = None  # per CPU; None: unknown
+    own: float | None = None
+    cpu: float | None = None
+    memory: float | None = None
+    cpus: int | None = None
+    host: str | None = None
+    idle: float | None = None
+    facts: Mapping[str, Fact] = attrs.field(factory=dict)
+
+    @property
+    def fresh(self) -> bool:
+        return self.freshness is Freshness.FRESH
+
+    @property
+    def refuses(self) -> bool:
+        """True: no build may start here now, whoever wants to start it."""
+        return self.held or not self.mood.starts_builds
+
+
+def conclude(
+    name: str, heard: Heard | None, presence: Presence, now: float, rules: Rules
+) -> Standing:
+    """The standing of one worker at `now`."""
+    held_until = _held_until(presence, rules)
+    held = held_until is not None and now < held_until
+    if presence.announced and not presence.heard and presence.announcement is not None:
+        said = _as_announced(name, presence.announcement, heard, presence, now, rules)
+    else:
+        said = _as_reported(name, heard, presence, now, rules)
+    if not held:
+        return said
+    return attrs.evolve(said, held=True, changes_at=held_until)
+
+
+def _held_until(presence: Presence, rules: Rules) -> float | None:
+    waits = presence.connected and presence.announced and not presence.heard
+    if not waits or presence.attached_at is None:
+        return None
+    return presence.attached_at + rules.report_grace
+
+
+def _freshness(heard: Heard | None, now: float, rules: Rules) -> Freshness:
+    if heard is None:
+        return Freshness.UNREPORTED
+    age = now - heard.at
+    stale = rules.stale_age(heard.report)
+    if age <= stale:
+        return Freshness.FRESH
+    return Freshness.STALE if age <= SILENT_AFTER * stale else Freshness.SILENT
+
+
+def _as_announced(
+    name: str,
+    said: Announcement,
+    heard: Heard | None,
+    presence: Presence,
+    now: float,
+    rules: Rules,
+) -> Standing:
+    # The file in info/ is written at each change of the owner's word, so it is newer than any
+    # report that an earlier connection brought.
+    over = said.until is not None and said.until <= now
+    spoken = said.mood is not None and not over
+    return Standing(
+        name=name,
+        mood=said.mood if said.mood is not None and not over else rules.unreported,
+        source='owner' if spoken else 'unreported',
+        reason=said.reason if spoken else None,
+        until=said.until if spoken else None,
+        draining=said.draining and spoken,
+        presence=presence,
+        freshness=_stale_at_best(_freshness(heard, now, rules)),
+        changes_at=said.until if spoken else None,
+        reported_at=None if heard is None else heard.at,
+    )
+
+
+def _stale_at_best(freshness: Freshness) -> Freshness:
+    return Freshness.STALE if freshness is Freshness.FRESH else freshness
+
+
+def _as_reported(
+    name: str, heard: Heard | None, presence: Presence, now: float, rules: Rules
+) -> Standing:
+    freshness = _freshness(heard, now, rules)
+    if heard is None:
+        return Standing(
+            name=name,
+            mood=rules.unreported,
+            source='unreported',
+            presence=presence,
+            freshness=freshness,
+        )
+    report = heard.report
+    # A reporter that still speaks ends a word by itself, by the owner's clock. Only for one that
+    # has gone silent the master's clock decides.
+    over = freshness is not Freshness.FRESH and report.until is not None and report.until <= now
+    known = freshness is Freshness.FRESH
+    return Standing(
+        name=name,
+        mood=rules.unreported if over else report.mood,
+        source='unreported' if over else report.source,
+        reason=None if over else report.reason,
+        until=None if over else report.until,
+        draining=report.draining and not over,
+        presence=presence,
+        freshness=freshness,
+        changes_at=_changes_at(heard, freshness, over=over, rules=rules),
+        reported_at=heard.at,
+        load=report.load if known else None,
+        own=report.own if known else None,
+        cpu=report.cpu if known else None,
+        memory=report.memory if known else None,
+        cpus=report.cpus,
+        host=report.host,
+        idle=report.idle if known else None,
+        facts=report.facts,
+    )
+
+
+def _changes_at(heard: Heard, freshness: Freshness, *, over: bool, rules: Rules) -> float | None:
+    stale_at = heard.at + rules.stale_age(heard.report)
+    if freshness is Freshness.FRESH:
+        return stale_at
+    return None if over else heard.report.until

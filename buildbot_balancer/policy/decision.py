@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Decision: the worker that was chosen, or the verdicts that keep the request waiting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import attrs
+
+from buildbot_balancer.policy.verdict import Verdict
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """`verdicts` are of the workers that were not chosen, by name; `at` is epoch seconds."""
+
+    request: int
+    builder: str
+    at: float
+    worker: str | None = None
+    score: float | None = None  # 0..100
+    parts: tuple[tuple[str, float], ...] = ()
+    verdicts: Mapping[str, Verdict] = attrs.field(factory=dict)
+    note: str = ''  # what concerns the request and no worker in particular
+
+    @property
+    def sentence(self) -> str:
+        """In one line for the log."""
+        if self.worker is None:
+            why = self.note or self._why_not()
+            return f'request {self.request} of {self.builder} waits: {why}'
+        parts = ', '.join(f'{name} {score:.0f}' for name, score in self.parts)
+        best = f' (score {self.score:.0f}: {parts})' if self.score is not None else ''
+        others = f'; {self._others()}' if self.verdicts else ''
+        return f'request {self.request} of {self.builder} starts on {self.worker}{best}{others}'
+
+    def _others(self) -> str:
+        shown = [f'{name} {v.sentence}' for name, v in sorted(self.verdicts.items())[:5]]
+        more = len(self.verdicts) - len(shown)
+        return '; '.join(shown) + (f'; and {more} more' if more > 0 else '')
+
+    def _why_not(self) -> str:
+        if not self.verdicts:
+            return 'its builder has no worker'
+        counts = Counter(verdict.code for verdict in self.verdicts.values())
+        summary = ', '.join(f'{count} {code}' for code, count in counts.most_common())
+        return f'0 of {len(self.verdicts)} workers: {summary} ({self._others()})'

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Policy: filter, score, rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import attrs
+
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.text import clean
+from buildbot_balancer.interfaces import IFilter
+from buildbot_balancer.interfaces import IFleetFilter
+from buildbot_balancer.interfaces import IScorer
+from buildbot_balancer.policy.capable import Capable
+from buildbot_balancer.policy.filters import ChosenWorker
+from buildbot_balancer.policy.filters import Connected
+from buildbot_balancer.policy.filters import HasCapacity
+from buildbot_balancer.policy.filters import LocksFree
+from buildbot_balancer.policy.filters import Willing
+from buildbot_balancer.policy.ranking import Problem
+from buildbot_balancer.policy.ranking import Ranking
+from buildbot_balancer.policy.ranking import Scored
+from buildbot_balancer.policy.scorers import EagerFirst
+from buildbot_balancer.policy.scorers import FewestBuilds
+from buildbot_balancer.policy.scorers import LeastLoaded
+from buildbot_balancer.policy.scorers import RunningBeforeLatent
+from buildbot_balancer.policy.verdict import Verdict
+from buildbot_balancer.policy.views import RequestView
+from buildbot_balancer.policy.views import WorkerView
+
+
+def default_filters() -> list[Any]:
+    """The filters of the default policy, for a config that adds to them."""
+    return [Connected(), Willing(), ChosenWorker(), Capable(), HasCapacity(), LocksFree()]
+
+
+def default_scorers() -> list[tuple[Any, float]]:
+    """The scorers of the default policy with their weights."""
+    return [
+        (EagerFirst(), 4.0),
+        (RunningBeforeLatent(), 2.0),
+        (LeastLoaded(), 2.0),
+        (FewestBuilds(), 1.0),
+    ]
+
+
+@attrs.frozen(init=False)
+class Policy:
+    """What a builder asks of a worker, and what it prefers.
+
+    `filters` and `scorers` replace the default ones; `scorers` are (scorer, weight) pairs.
+    A reluctant worker takes a request only when it has waited `reluctant_after` seconds and no
+    eager worker can take it now.
+    """
+
+    filters: tuple[Any, ...]
+    scorers: tuple[Any, ...]
+    reluctant_after: float
+
+    def __init__(
+        self,
+        filters: Iterable[Any] | None = None,
+        scorers: Iterable[Any] | None = None,
+        reluctant_after: float = 0,
+    ) -> None:
+        self.__attrs_init__(
+            tuple(default_filters() if filters is None else filters),
+            tuple(default_scorers() if scorers is None else scorers),
+            reluctant_after,
+        )
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with it, a sentence each, for the check of the config."""
+        for one in self.filters:
+            yield from _filter_problems(one)
+        for pair in self.scorers:
+            yield from _scorer_problems(pair)
+        after = self.reluctant_after
+        if not isinstance(after, (int, float)) or isinstance(after, bool) or not after >= 0:
+            yield f'Policy: reluctant_after must be a number of seconds, not {after!r}'
+
+    def rank(
+        self, request: RequestView, workers: Sequence[WorkerView], now: float, random: Random
+    ) -> Ranking:
+        """Who could take `request`, best first, and why the others cannot."""
+        problems: list[Problem] = []
+        verdicts = {w.name: self._check(request, w, now, problems) for w in workers}
+        self._check_among(request, workers, verdicts, now, problems)
+        passing = [w for w in workers if verdicts[w.name].passes]
+        for worker in passing:
+            if worker.mood is Mood.RELUCTANT and request.waited < self.reluctant_after:
+                verdicts[worker.name] = self._reluctant_later(request, worker)
+        passing = [w for w in passing if verdicts[w.name].passes]
+        scored = self._score(request, passing, now, problems)
+        random.shuffle(scored)  # equal workers share the builds
+        scored.sort(key=lambda s: -s.total)
+        groups: dict[tuple[int, ...], list[Scored]] = {}
+        for one in scored:
+            groups.setdefault(self._group(one.worker), []).append(one)
+        return Ranking(
+            groups=tuple(tuple(groups[key]) for key in sorted(groups)),
+            verdicts={name: v for name, v in verdicts.items() if not v.passes},
+            problems=tuple(problems),
+        )
+
+    def _check(
+        self, request: RequestView, worker: WorkerView, now: float, problems: list[Problem]
+    ) -> Verdict:
+        for one in self.filters:
+            try:
+                verdict = _as_verdict(one.check(request, worker, now))
+            except Exception as e:
+                verdict = _broken(one, e, problems)
+            if not verdict.passes:
+                return verdict
+        return Verdict.yes()
+
+    def _check_among(
+        self,
+        request: RequestView,
+        workers: Sequence[WorkerView],
+        verdicts: dict[str, Verdict],
+        now: float,
+        problems: list[Problem],
+    ) -> None:
+        for one in self.filters:
+            if not IFleetFilter.providedBy(one):
+                continue
+            hopeful = [w for w in workers if verdicts[w.name].answer.value != 'never']
+            for worker in hopeful:
+                if not verdicts[worker.name].passes:
+                    continue
+                try:
+                    verdict = _as_verdict(one.check_among(request, worker, hopeful, now))
+                except Exception as e:
+                    verdict = _broken(one, e, problems)
+                verdicts[worker.name] = verdict
+
+    def _reluctant_later(self, request: RequestView, worker: WorkerView) -> Verdict:
+        return Verdict.not_now(
+            'reluctant',
+            f'is reluctant, and takes requests after {self.reluctant_after:g} s',
+            (worker.name,),
+            again_at=request.submitted_at + self.reluctant_after,
+            fact='time',
+        )
+
+    def _group(self, worker: WorkerView) -> tuple[int, ...]:
+        tiers = [one.tier(worker) for one in self.filters if IFleetFilter.providedBy(one)]
+        return (0 if worker.mood is Mood.EAGER else 1, *tiers)
+
+    def _score(
+        self,
+        request: RequestView,
+        workers: Sequence[WorkerView],
+        now: float,
+        problems: list[Problem],
+    ) -> list[Scored]:
+        parts: dict[str, list[tuple[str, float]]] = {w.name: [] for w in workers}
+        total = dict.fromkeys(parts, 0.0)
+        weights = 0.0
+        for scorer, weight in self.scorers:
+            opinions = {w.name: _opinion(scorer, request, w, now, problems) for w in workers}
+            given = [o for o in opinions.values() if o is not None]
+            if not given:
+                continue
+            weights += weight
+            # Unknown is not eager: who cannot be judged is taken for the worst of the others.
+            worst = min(given)
+            for name, opinion in opinions.items():
+                score = worst if opinion is None else opinion
+                parts[name].append((type(scorer).__name__, score))
+                total[name] += weight * score
+        return [
+            Scored(w, total[w.name] / weights if weights else 0.0, tuple(parts[w.name]))
+            for w in workers
+        ]
+
+
+def _as_verdict(answer: Any) -> Verdict:
+    if isinstance(answer, Verdict):
+        return answer
+    raise TypeError(f'it returned {answer!r:.40}, and must return a Verdict')
+
+
+def _opinion(
+    scorer: Any, request: RequestView, worker: WorkerView, now: float, problems: list[Problem]
+) -> float | None:
+    try:
+        score = scorer.score(request, worker, now)
+        if score is None:
+            return None
+        if not math.isfinite(score) or not 0 <= score <= 100:
+            raise ValueError(f'it returned {score!r:.40}, and must return 0 to 100 or None')  # noqa: TRY301
+        return float(score)
+    except Exception as e:
+        problems.append(Problem(type(scorer).__name__, e))
+        return None
+
+
+def _broken(author: Any, error: Exception, problems: list[Problem]) -> Verdict:
+    name = type(author).__name__
+    problems.append(Problem(name, error))
+    said = clean(f'{type(error).__name__}: {error}', 100)
+    return Verdict.unknown('policy-error', f'is unknown to {name}, which raised {said}', (name,))
+
+
+def _filter_problems(one: Any) -> Iterator[str]:
+    if IScorer.providedBy(one):
+        yield f'Policy: {type(one).__name__} belongs into scorers, as (scorer, weight)'
+    elif isinstance(one, type):
+        yield f'Policy: {one.__name__} in filters must be an object: write {one.__name__}()'
+    elif not callable(getattr(one, 'check', None)):
+        yield f'Policy: {one!r} in filters has no check(request, worker, now)'
+    else:
+        yield from getattr(one, 'problems', tuple)()
+
+
+def _scorer_problems(pair: Any) -> Iterator[str]:
+    try:
+        scorer, weight = pair
+    except (TypeError, ValueError):
+        if IFilter.providedBy(pair):
+            yield f'Policy: {type(pair).__name__} belongs into filters'
+        else:
+            yield f'Policy: {pair!r} in scorers is no (scorer, weight) pair'
+        return
+    if isinstance(scorer, type):
+        yield f'Policy: {scorer.__name__} in scorers must be an object: write {scorer.__name__}()'
+    elif not callable(getattr(scorer, 'score', None)):
+        yield f'Policy: {scorer!r} in scorers has no score(request, worker, now)'
+    else:
+        yield from getattr(scorer, 'problems', tuple)()
+    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+    if not number or not (math.isfinite(weight) and weight > 0):
+        name = type(scorer).__name__
+        yield f'Policy: the weight of {name} must be a number above 0, not {weight!r}'

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tiers: sets of workers, the first ones preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import attrs
+from zope.interface import implementer
+
+from buildbot_balancer.interfaces import IFleetFilter
+from buildbot_balancer.policy.verdict import Verdict
+from buildbot_balancer.policy.views import RequestView
+from buildbot_balancer.policy.views import WorkerView
+
+BUSY = 'busy'
+DISCONNECTED = 'disconnected'
+
+
+@implementer(IFleetFilter)
+@attrs.frozen(init=False)
+class Tiers:
+    """Each argument is a list of globs of worker names; who matches none is in a last tier.
+
+    `overflow` says when the next tier may be used: ``'busy'``: as soon as nobody of this one can
+    take the request now; ``'disconnected'``: when nobody of this one is there to take it later
+    (connected, and its owner lets builds start); a number: that many seconds after the request
+    came, for each tier once more.
+    """
+
+    tiers: tuple[tuple[str, ...], ...]
+    overflow: str | float
+
+    def __init__(self, *tiers: Sequence[str], overflow: str | float = BUSY) -> None:
+        self.__attrs_init__(
+            tuple((t,) if isinstance(t, str) else tuple(t) for t in tiers), overflow
+        )
+
+    def problems(self) -> Iterator[str]:
+        if not self.tiers:
+            yield 'Tiers: at least one list of globs is needed'
+        if self.overflow in {BUSY, DISCONNECTED}:
+            return
+        number = isinstance(self.overflow, (int, float)) and not isinstance(self.overflow, bool)
+        if not number or not float(self.overflow) >= 0:
+            yield (
+                "Tiers: overflow must be 'busy', 'disconnected' or a number of seconds,"
+                f' not {self.overflow!r}'
+            )
+
+    def globs(self) -> Iterator[str]:
+        """For the check against the whole config."""
+        for tier in self.tiers:
+            yield from tier
+
+    def tier(self, worker: WorkerView) -> int:
+        for index, globs in enumerate(self.tiers):
+            if any(fnmatchcase(worker.name, glob) for glob in globs):
+                return index
+        return len(self.tiers)
+
+    def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
+        if isinstance(self.overflow, str):
+            return Verdict.yes()
+        opens_at = request.submitted_at + self.tier(worker) * self.overflow
+        if now >= opens_at:
+            return Verdict.yes()
+        return Verdict.not_now(
+            'tier', 'is kept for later', (worker.name,), again_at=opens_at, fact='time'
+        )
+
+    def check_among(
+        self,
+        request: RequestView,
+        worker: WorkerView,
+        workers: Sequence[WorkerView],
+        now: float,
+    ) -> Verdict:
+        if self.overflow != DISCONNECTED:
+            return Verdict.yes()
+        mine = self.tier(worker)
+        before = [w.name for w in workers if self.tier(w) < mine and _is_there(w)]
+        if not before:
+            return Verdict.yes()
+        return Verdict.not_now(
+            'tier', f'is used only without {", ".join(before)}', tuple(before), fact='builds'
+        )
+
+
+def _is_there(worker: WorkerView) -> bool:
+    return (worker.connected or worker.latent) and worker.mood.starts_builds
