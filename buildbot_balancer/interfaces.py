@@ -24,21 +24,21 @@ class IProbe(Interface):
 
     name: str = Attribute('the field of the Report that it fills')
 
-    def sample(now: float) -> Any:  # type: ignore[misc]
+    def sample(now: float) -> Any:
         """The value; None where it is unknown. An exception counts as unknown too."""
 
 
 class IFilter(Interface):
     """Says whether one worker may take one request now."""
 
-    def check(request: RequestView, worker: WorkerView, now: float) -> Verdict:  # type: ignore[misc]
+    def check(request: RequestView, worker: WorkerView, now: float) -> Verdict:
         """Must not block or wait. An exception counts as "unknown" and is logged."""
 
 
 class IFleetFilter(IFilter):
     """A filter whose answer depends on the other workers too; asked after all plain filters."""
 
-    def check_among(  # type: ignore[misc]
+    def check_among(
         request: RequestView,
         worker: WorkerView,
         workers: Sequence[WorkerView],
@@ -46,21 +46,19 @@ class IFleetFilter(IFilter):
     ) -> Verdict:
         """`workers`: all of the builder's workers that no filter has ruled out for ever."""
 
-    def tier(worker: WorkerView) -> int:  # type: ignore[misc]
+    def tier(worker: WorkerView) -> int:
         """Workers of a lower tier are tried first; the scores decide within one."""
 
 
 class IScorer(Interface):
     """Says how well one worker suits one request."""
 
-    def score(  # type: ignore[misc]
-        request: RequestView, worker: WorkerView, now: float
-    ) -> float | None:
+    def score(request: RequestView, worker: WorkerView, now: float) -> float | None:
         """0..100, larger is better; None: no opinion. Must not block or wait."""
 
 
 class IOrder(Interface):
     """Ranks pairs of a request and a worker over all builders."""
 
-    def rank(request: RequestView, worker: WorkerView, now: float) -> float:  # type: ignore[misc]
+    def rank(request: RequestView, worker: WorkerView, now: float) -> float:
         """Larger starts first."""

@@ -61,7 +61,7 @@ class Gate:
     def record(self, name: str, *, opened: bool, now: float, problem: str | None = None) -> bool:
         """Keeps what `check` said of a worker; True where that changes the filter's answer."""
         before = self._known.get(name)
-        closed_at = now if not opened else before and before.closed_at
+        closed_at = (before.closed_at if before else None) if opened else now
         self._known[name] = after = _Known(opened, problem, closed_at)
         return self._open_at(before, now) != self._open_at(after, now)
 
