@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Arguments: what a config author gave util.Balancer, and what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.errors import WordError
+from buildbot_balancer.policy.policy import Policy
+
+
+@attrs.frozen
+class Arguments:
+    """Unchecked, in the order and with the defaults of util.Balancer."""
+
+    builders: Any = None
+    policy: Any = None
+    policies: Any = None
+    order: Any = None
+    rank: Any = None
+    availability: Any = None
+    stale_after: Any = None
+    report_grace: Any = 10
+    unreported: Any = 'eager'
+    recheck: Any = 30
+
+    def problems(self) -> Iterator[str]:
+        """A sentence each."""
+        yield from self._builder_problems()
+        yield from self._number_problems()
+        yield from self._not_yet()
+        try:
+            Mood.parse(str(self.unreported))
+        except WordError as e:
+            yield f'unreported: {e}'
+
+    def _builder_problems(self) -> Iterator[str]:
+        if self.builders is not None and not _is_text_list(self.builders):
+            yield f'builders must be a list of names or globs, not {self.builders!r}'
+        if self.policy is not None:
+            yield from _policy_problems('policy', self.policy)
+        if self.policies is None:
+            return
+        if not isinstance(self.policies, Mapping):
+            yield f'policies must be a dict of globs to util.Policy, not {self.policies!r}'
+            return
+        for glob, policy in self.policies.items():
+            if not isinstance(glob, str):
+                yield f'policies: {glob!r} is no name or glob of builders'
+            yield from _policy_problems(f'policies[{glob!r}]', policy)
+
+    def _number_problems(self) -> Iterator[str]:
+        if self.stale_after is not None:
+            yield from _seconds('stale_after', self.stale_after, least=1)
+        yield from _seconds('report_grace', self.report_grace, least=0)
+        yield from _seconds('recheck', self.recheck, least=1)
+
+    def _not_yet(self) -> Iterator[str]:
+        """Parts of the design that this version would ignore."""
+        if self.order not in {None, 'builder'}:
+            yield (
+                f'order={self.order!r} needs a distributor that this version does not have; it'
+                " keeps Buildbot's own order (order='builder')"
+            )
+        if self.rank is not None:
+            yield 'rank= needs a distributor that this version does not have'
+        if self.availability is not None:
+            yield 'availability= is not supported by this version'
+
+
+def _policy_problems(name: str, policy: Any) -> Iterator[str]:
+    if not isinstance(policy, Policy):
+        yield f'{name} must be a util.Policy, not {policy!r}'
+        return
+    for problem in policy.problems():
+        yield f'{name}: {problem}'
+
+
+def _seconds(name: str, value: Any, least: float) -> Iterator[str]:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < least:
+        yield f'{name} must be a number of seconds, at least {least:g}, not {value!r}'
+
+
+def _is_text_list(value: Any) -> bool:
+    if isinstance(value, str):
+        return True
+    return isinstance(value, Iterable) and all(isinstance(one, str) for one in value)

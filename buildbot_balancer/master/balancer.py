@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Balancer: the service that a config names."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+from typing import ClassVar
+
+import attrs
+from buildbot import config
+from buildbot.util.service import BuildbotService
+from twisted.internet import defer
+
+from buildbot_balancer.availability.standing import Standing
+from buildbot_balancer.log import say
+from buildbot_balancer.master import checks
+from buildbot_balancer.master import compat
+from buildbot_balancer.master.arguments import Arguments
+from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.engine import NAME
+from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.gates import Gates
+from buildbot_balancer.master.hooks import Hooks
+from buildbot_balancer.master.link import Link
+from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.master.wakes import Wakes
+
+
+@attrs.frozen
+class _Parts:
+    """What the service is made of while it runs."""
+
+    engine: Engine
+    hooks: Hooks
+    link: Link
+    wakes: Wakes
+    gates: Gates
+
+
+class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
+    """``c['services'] = [util.Balancer()]``, or util.BalancerConfigurator, which also checks more.
+
+    `builders`: names or globs of the builders that it serves (None: all; the others keep
+    Buildbot's chooser, and the owner's word binds them too). `policy` and `policies`
+    (``{glob: util.Policy}``). `stale_after`: the age in seconds at which a report's load counts no
+    more (None: three heartbeats, at least 30). `report_grace`: seconds for which a worker that has
+    just attached and has a reporter is held until it reports. `unreported`: the mood of a worker
+    that never reported. `recheck`: seconds after which code that names no reason is asked again.
+    """
+
+    name: ClassVar[str] = NAME
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._parts: _Parts | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def engine(self) -> Engine | None:
+        """None while the service does not run."""
+        return None if self._parts is None else self._parts.engine
+
+    def checkConfig(self, *args: Any, **kwargs: Any) -> None:
+        for problem in self.problems(*args, **kwargs):
+            config.error(f'util.Balancer: {problem}')
+
+    @staticmethod
+    def problems(*args: Any, **kwargs: Any) -> list[str]:
+        """What is wrong with these arguments, a sentence each."""
+        try:
+            return list(Arguments(*args, **kwargs).problems())
+        except TypeError as e:  # an argument that there is not
+            return [str(e).replace('Arguments.', '').replace('__init__() ', '')]
+
+    def planned(self) -> Settings:
+        """As its arguments say, before it runs."""
+        return Settings.of(Arguments(*self._config_args, **self._config_kwargs))
+
+    def reconfigService(self, *args: Any, **kwargs: Any) -> defer.Deferred[None]:
+        if self._parts is None:
+            self._parts = self._make_parts()
+        engine = self._parts.engine
+        engine.settings = Settings.of(Arguments(*args, **kwargs))
+        engine.fleet.set_rules(engine.settings.rules)
+        return defer.succeed(None)
+
+    def reconfigServiceWithSibling(self, sibling: Any) -> defer.Deferred[None]:
+        """At each reconfig, also where our own arguments are the same: builders and workers may
+        be new.
+        """
+        return defer.ensureDeferred(self._reconfigure_with(sibling))
+
+    async def _reconfigure_with(self, sibling: Any) -> None:
+        await super().reconfigServiceWithSibling(sibling)
+        parts = self._parts
+        if parts is None:
+            return
+        names = checks.names_of(self.master.config)
+        settings = parts.engine.settings
+        parts.hooks.guard_all()
+        parts.hooks.put_chooser(self._chooser)
+        parts.engine.fleet.keep_only({*names.workers, *self.master.workers.workers})
+        parts.gates.watch(settings.gates(), names.workers)
+        for warning in checks.against_config(settings, names):
+            say(warning)
+
+    def _make_parts(self) -> _Parts:
+        master, reactor = self.master, self.master.reactor
+        wakes = Wakes(reactor, master.botmaster.maybeStartBuildsForBuilder)
+        fleet = Fleet(
+            master,
+            reactor,
+            Settings().rules,
+            changed=lambda worker: master.botmaster.maybeStartBuildsForWorker(worker.workername),
+            counted=lambda worker: link.counted(worker),
+            lighter=lambda worker: wakes.happened('load', worker.workername),
+        )
+        link = Link(master, reactor, fleet)
+        return _Parts(
+            engine=Engine(master, reactor, fleet, wakes, Random()),
+            hooks=Hooks(master, fleet),
+            link=link,
+            wakes=wakes,
+            gates=Gates(reactor, lambda worker: wakes.happened('gate', worker)),
+        )
+
+    def startService(self) -> defer.Deferred[None]:
+        return defer.ensureDeferred(self._start())
+
+    async def _start(self) -> None:
+        await super().startService()
+        if self._parts is not None:
+            await self._parts.link.start()
+        # on a master that is at work already, everything is looked at anew
+        self.master.botmaster.maybeStartBuildsForAllBuilders()
+
+    def stopService(self) -> defer.Deferred[None]:
+        return defer.ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.hooks.take_off()
+            parts.wakes.stop()
+            parts.gates.stop()
+            parts.engine.fleet.stop()
+            # A master that ends takes its word with it: who attaches to the next one is held.
+            # One that goes on without us must say that its word counts no more.
+            await parts.link.stop(take_leave=bool(self.master.running))
+        await super().stopService()
+
+    def standing(self, workername: str) -> Standing | None:
+        """What is concluded about a worker now; None for one that is not configured."""
+        worker = compat.worker_named(self.master, workername)
+        if worker is None or self._parts is None:
+            return None
+        return self._parts.engine.fleet.standing(worker)
+
+    def _chooser(self, stock: Any, builder: Any, master: Any) -> Any:
+        parts = self._parts
+        if parts is None:
+            return stock(builder, master)
+        parts.hooks.guard_places(builder)
+        if not parts.engine.settings.serves(builder.name):
+            return stock(builder, master)
+        return BalancedBuildChooser(builder, master, parts.engine)

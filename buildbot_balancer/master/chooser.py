@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""BalancedBuildChooser: Buildbot's chooser, with the policy in the place of chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from buildbot.process.buildrequestdistributor import BasicBuildChooser
+from twisted.internet import defer
+from twisted.python.failure import Failure
+
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.text import clean
+from buildbot_balancer.log import failed
+from buildbot_balancer.master import compat
+from buildbot_balancer.master import engine
+from buildbot_balancer.policy.decision import Decision
+from buildbot_balancer.policy.ranking import Ranking
+from buildbot_balancer.policy.ranking import Scored
+from buildbot_balancer.policy.verdict import Verdict
+from buildbot_balancer.policy.views import RequestView
+
+
+class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot has no types
+    """One pass over one builder: pairs of a worker and a request until none is left.
+
+    A request that cannot start never stops the ones behind it, and each is ranked afresh.
+    Buildbot's own `canStartBuild` has the last word on every pair.
+    """
+
+    def __init__(self, bldr: Any, master: Any, brain: engine.Engine | None = None) -> None:
+        super().__init__(bldr, master)
+        self._engine = brain or engine.for_master(master)
+        self._hook = bldr.config.nextWorker or master.config.select_next_worker
+
+    def popNextBuild(self) -> defer.Deferred[tuple[Any, Any]]:
+        """(WorkerForBuilder, BuildRequest), or (None, None) at the end of the pass."""
+        return defer.ensureDeferred(self._pop_next_build())
+
+    async def _pop_next_build(self) -> tuple[Any, Any]:
+        while True:
+            breq = await self._next_request()
+            if breq is None or not self.bldr.getAvailableWorkers():
+                return None, None
+            # either it starts now, or it is left for the next pass
+            self._removeBuildRequest(breq)
+            place = await self._place(breq)
+            if place is not None:
+                return place, breq
+
+    async def _next_request(self) -> Any:
+        await self._fetchUnclaimedBrdicts()
+        rows = compat.unclaimed(self.unclaimedBrdicts)
+        if not rows:
+            return None
+        if self.nextBuild:
+            try:
+                return await self._ask_next_build()
+            except Exception:
+                failed(Failure(), f'from nextBuild of builder {self.bldr.name}; the oldest is next')
+        # sorted by id already, and the sort is stable: the oldest of the highest priority
+        first = max(rows, key=lambda row: row['priority'])
+        return await self._getBuildRequestForBrdict(first)
+
+    async def _ask_next_build(self) -> Any:
+        waiting = await self._getUnclaimedBuildRequests()
+        chosen = await defer.maybeDeferred(self.nextBuild, self.bldr, waiting)
+        return chosen if chosen in waiting else None
+
+    async def _place(self, breq: Any) -> Any:
+        """The WorkerForBuilder on which `breq` starts now; None: it waits."""
+        try:
+            outlook = await self._engine.outlook(self.bldr, breq)
+        except Exception as e:
+            failed(Failure(), f'while choosing a worker for request {breq.id} of {self.bldr.name}')
+            return self._wait(breq, None, f'its choice failed: {type(e).__name__}: {e}')
+        attempt = _Attempt(self, breq, outlook)
+        place = await attempt.run()
+        if place is None:
+            return self._wait(breq, attempt, attempt.note)
+        self._engine.starts(attempt.decision(place.worker.workername))
+        return place
+
+    def _wait(self, breq: Any, attempt: _Attempt | None, note: str) -> None:
+        if attempt is not None:
+            self._engine.waits(attempt.decision(None))
+            return
+        said, at = clean(note, 200), self._engine.now()
+        self._engine.waits(Decision(request=breq.id, builder=self.bldr.name, at=at, note=said))
+
+    async def ask_next_worker(self, places: Sequence[Any], breq: Any) -> Any:
+        """The builder's own `nextWorker`; None where it has none to say."""
+        if self._hook is None:
+            return places[0]
+        chosen = await defer.maybeDeferred(self._hook, self.bldr, list(places), breq)
+        return chosen if chosen in places else None
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """To start one request: the ranked workers in turn, until Buildbot says yes to one."""
+
+    chooser: BalancedBuildChooser
+    breq: Any
+    outlook: engine.Outlook
+    note: str = ''
+    refused: dict[str, Verdict] = attrs.field(factory=dict)
+
+    @property
+    def request(self) -> RequestView:
+        return self.outlook.request
+
+    @property
+    def ranking(self) -> Ranking:
+        return self.outlook.ranking
+
+    async def run(self) -> Any:
+        # a reluctant worker is tried when no eager one could start it, whatever the hook prefers
+        for reluctant in (False, True):
+            places = [
+                self.outlook.places[one.worker.name]
+                for one in self.ranking
+                if (one.worker.mood is Mood.RELUCTANT) is reluctant
+                and one.worker.name in self.outlook.places
+            ]
+            place = await self._first_that_can(places)
+            if place is not None or self.note:
+                return place
+        return None
+
+    async def _first_that_can(self, places: list[Any]) -> Any:
+        while places:
+            try:
+                place = await self.chooser.ask_next_worker(places, self.breq)
+            except Exception as e:
+                failed(Failure(), f'from nextWorker of builder {self.request.builder}')
+                self.note = f'its nextWorker raised {clean(f"{type(e).__name__}: {e}", 100)}'
+                return None
+            if place is None:
+                self.note = f'its nextWorker chose none of {len(places)} workers'
+                return None
+            places.remove(place)
+            if await self._can_start(place):
+                return place
+        return None
+
+    async def _can_start(self, place: Any) -> bool:
+        name = place.worker.workername
+        try:
+            can = await defer.maybeDeferred(self.chooser.canStartBuild, place, self.breq)
+        except Exception as e:
+            failed(Failure(), f'from canStartBuild of builder {self.request.builder}')
+            said = clean(f'{type(e).__name__}: {e}', 100)
+            self.refused[name] = Verdict.unknown('can-start-build', f'raised {said}', (name,))
+            return False
+        # while that was asked, the worker may have gone, filled up, or its owner said no
+        if can and place.isAvailable():
+            return True
+        self.refused[name] = Verdict.not_now(
+            'can-start-build', 'is refused by canStartBuild, a lock or its type', (name,)
+        )
+        return False
+
+    def decision(self, chosen: str | None) -> Decision:
+        scored: dict[str, Scored] = {one.worker.name: one for one in self.ranking}
+        best = scored.get(chosen) if chosen is not None else None
+        verdicts = {**self.ranking.verdicts, **self.refused}
+        for name in scored:
+            if name != chosen and name not in self.outlook.places and name not in verdicts:
+                verdicts[name] = Verdict.not_now(
+                    'unavailable', 'is not available to Buildbot', (name,), fact='builds'
+                )
+        return Decision(
+            request=self.request.id,
+            builder=self.request.builder,
+            at=self.outlook.at,
+            worker=chosen,
+            score=best.total if best is not None else None,
+            parts=best.parts if best is not None else (),
+            verdicts=verdicts,
+            note=clean(self.note, 200),
+        )

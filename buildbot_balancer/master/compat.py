@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The only place that asks which Buildbot this is; each answer is pinned by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from buildbot.interfaces import ILatentWorker
+from buildbot.process.workerforbuilder import States
+from buildbot.worker.protocols import null
+from twisted.python.failure import Failure
+
+
+def unclaimed(brdicts: Any) -> list[Any]:
+    """The list in what a chooser has fetched: a ListResult on 4.3, a plain list on main."""
+    rows = getattr(brdicts, 'data', brdicts)
+    return list(rows)
+
+
+def waited_for(breq: Any) -> bool:
+    """``waitedFor`` on 4.3, ``waited_for`` on main."""
+    return bool(getattr(breq, 'waited_for', getattr(breq, 'waitedFor', False)))
+
+
+def is_latent(worker: Any) -> bool:
+    return bool(ILatentWorker.providedBy(worker))
+
+
+def is_paused(worker: Any) -> bool:
+    return bool(worker.isPaused())
+
+
+def is_graceful(worker: Any) -> bool:
+    return bool(worker._graceful)  # noqa: SLF001  there is no accessor
+
+
+def is_quarantined(worker: Any) -> bool:
+    return worker.quarantine_timer is not None
+
+
+def runs_a_build(wfb: Any) -> bool:
+    """A WorkerForBuilder is "busy" while it attaches, too; a latent one is DETACHED while the
+    build that it was chosen for waits for it to start.
+    """
+    if wfb.state == States.BUILDING:
+        return True
+    return wfb.state == States.DETACHED and is_latent(wfb.worker)
+
+
+def places_with_builds(worker: Any) -> Iterator[Any]:
+    """The WorkerForBuilders of `worker` that have a build; asks only the worker."""
+    for wfb in worker.workerforbuilders.values():
+        if runs_a_build(wfb):
+            yield wfb
+
+
+def all_places_with_builds(master: Any, worker: Any) -> set[Any]:
+    """As `places_with_builds`, and the ones that a reconfig or a lost connection took from the
+    worker while their build goes on; asks every builder.
+    """
+    found = set(places_with_builds(worker))
+    for builder in master.botmaster.builders.values():
+        for build in builder.building:
+            if getattr(build, 'workername', None) == worker.workername and not build.finished:
+                found.add(build.workerforbuilder)
+    return found
+
+
+def connection_of(master: Any, name: str) -> Any:
+    return master.workers.connections.get(name)
+
+
+def all_workers(master: Any) -> list[Any]:
+    return list(master.workers.workers.values())
+
+
+def worker_named(master: Any, name: str) -> Any:
+    return master.workers.workers.get(name)
+
+
+def is_null(connection: Any) -> bool:
+    """The connection of a LocalWorker."""
+    return isinstance(connection, null.Connection)
+
+
+def commands_by_id(connection: Any) -> Any:
+    """msgpack: who receives updates, by command id; None on the other protocols."""
+    protocol = getattr(connection, 'protocol', None)
+    return getattr(protocol, 'command_id_to_command_map', None)
+
+
+def service_named(master: Any, name: str) -> Any:
+    """A service of the config; None where there is no such one."""
+    manager = getattr(master, 'service_manager', None)
+    return getattr(manager, 'namedServices', {}).get(name)
+
+
+def failure_of(error: Exception) -> Failure:
+    """An exception that was caught earlier, with its traceback."""
+    return Failure(error, type(error), error.__traceback__)

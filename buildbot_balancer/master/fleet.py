@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fleet: what this master knows of its workers, and whom a change wakes."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+
+import attrs
+
+from buildbot_balancer.availability.announcement import COMMAND
+from buildbot_balancer.availability.announcement import FILE
+from buildbot_balancer.availability.announcement import Announcement
+from buildbot_balancer.availability.answer import Answer
+from buildbot_balancer.availability.report import Report
+from buildbot_balancer.availability.standing import Heard
+from buildbot_balancer.availability.standing import Presence
+from buildbot_balancer.availability.standing import Rules
+from buildbot_balancer.availability.standing import Standing
+from buildbot_balancer.availability.standing import conclude
+from buildbot_balancer.errors import WireError
+from buildbot_balancer.log import say
+from buildbot_balancer.master import compat
+from buildbot_balancer.master.builds import Builds
+from buildbot_balancer.master.order import Order
+
+
+@attrs.define(eq=False)
+class _Entry:
+    """One worker, by name; what it says of itself outlives its connection."""
+
+    heard: Heard | None = None
+    order: Order = attrs.field(factory=Order)
+    connection: Any = None  # the one that `attached_at` and `announcement` are of
+    attached_at: float | None = None
+    announcement: Announcement | None = None
+    heard_on: Any = None  # the connection that brought the last report
+    timer: Any = None
+    refuses: bool | None = None  # kept until something changes, or `refuses_until`
+    refuses_until: float | None = None
+    refuses_on: Any = None
+
+
+class Fleet:
+    """`changed(worker)`: it may take builds now that it did not take before.
+
+    `counted(worker)`: the number of its builds is another one. `lighter(worker)`: its load fell.
+    """
+
+    def __init__(
+        self,
+        master: Any,
+        reactor: Any,
+        rules: Rules,
+        changed: Callable[[Any], None],
+        counted: Callable[[Any], None],
+        lighter: Callable[[Any], None],
+    ) -> None:
+        self._master = master
+        self._reactor = reactor
+        self._rules = rules
+        self._changed = changed
+        self._counted = counted
+        self._lighter = lighter
+        self._entries: dict[str, _Entry] = {}
+        self.builds = Builds(master)
+
+    def set_rules(self, rules: Rules) -> None:
+        self._rules = rules
+        for entry in self._entries.values():
+            entry.refuses = None
+
+    def stop(self) -> None:
+        for entry in self._entries.values():
+            _cancel(entry)
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forgets workers that left the config."""
+        for name in set(self._entries) - names:
+            _cancel(self._entries.pop(name))
+
+    # what the workers say
+
+    def attached(self, worker: Any, connection: Any) -> bool:
+        """A connection is up; True where its worker announces a reporter."""
+        entry = self._entry(worker)
+        if entry.connection is not connection:
+            entry.connection = connection
+            entry.attached_at = self._reactor.seconds()
+            entry.announcement = _announcement(worker, connection)
+        self._settle(worker, entry)
+        return _announces(worker)
+
+    def hear(self, worker: Any, connection: Any, payload: Any) -> Report | None:
+        """Takes a report in; None for one that is older than what is known.
+
+        Raises WireError for one that cannot be used; nothing has changed then.
+        """
+        report = Report.from_wire(payload)
+        entry = self._entry(worker)
+        if not entry.order.accepts(report.incarnation, report.seq):
+            return None
+        before = self.standing(worker)
+        entry.heard = Heard(report=report, at=self._reactor.seconds())
+        entry.heard_on = connection
+        after = self._settle(worker, entry)
+        if not after.refuses and (before.refuses or after.mood > before.mood):
+            self._changed(worker)
+        elif _falls(before.load, after.load):
+            self._lighter(worker)
+        return report
+
+    def answer(self, worker: Any) -> Answer:
+        """What the reporter of `worker` is told now."""
+        entry = self._entry(worker)
+        standing = self.standing(worker)
+        refuses = entry.heard_on is worker.conn and not standing.mood.starts_builds
+        # The promise wants the whole truth; a heartbeat does with what is cheap to know.
+        running = self.builds.count_all(worker) if refuses else self.builds.count(worker)
+        report = entry.heard.report if entry.heard is not None else None
+        return Answer(
+            incarnation=report.incarnation if report is not None else '',
+            seq=report.seq if report is not None else -1,
+            running=running,
+            mood=standing.mood,
+            free=refuses and running == 0,
+        )
+
+    # what Buildbot does
+
+    def build_starting(self, worker: Any, wfb: Any) -> None:
+        self.builds.starting(worker.workername, wfb, self._reactor.seconds())
+
+    def build_started(self, worker: Any, wfb: Any) -> None:
+        self.builds.started(worker.workername, wfb)
+        self._counted(worker)
+
+    def build_finished(self, worker: Any, wfb: Any) -> None:
+        self.builds.finished(worker.workername, wfb)
+        self._counted(worker)
+
+    # what follows from it
+
+    def standing(self, worker: Any) -> Standing:
+        name = worker.workername
+        entry = self._entry(worker)
+        presence = self._presence(worker, entry)
+        return conclude(name, entry.heard, presence, self._reactor.seconds(), self._rules)
+
+    def refuses(self, worker: Any) -> bool:
+        """No build may start there now. Asked for each place in each pass, so it is kept."""
+        entry = self._entry(worker)
+        now = self._reactor.seconds()
+        known = entry.refuses
+        over = entry.refuses_until is not None and now >= entry.refuses_until
+        if known is None or over or entry.refuses_on is not worker.conn:
+            known = self._settle(worker, entry).refuses
+        return known
+
+    def load(self, worker: Any) -> float | None:
+        """Per CPU, with what builds that just started on that machine will add."""
+        entry = self._entry(worker)
+        standing = self.standing(worker)
+        if standing.load is None or entry.heard is None:
+            return None
+        cpus = standing.cpus or 1
+        now = self._reactor.seconds()
+        machine = self._same_machine(standing.host, worker)
+        coming = sum(
+            self.builds.coming_load(one.workername, sampled_at=entry.heard.at, now=now)
+            for one in machine
+        )
+        return standing.load + coming / cpus
+
+    def foreign_load(self, worker: Any) -> float | None:
+        """Per CPU, without what our builds on that machine make; None: unknown."""
+        standing = self.standing(worker)
+        if standing.load is None:
+            return None
+        machine = self._same_machine(standing.host, worker)
+        own = sum(self.standing(one).own or 0.0 for one in machine)
+        return max(standing.load - own, 0.0)
+
+    def _same_machine(self, host: str | None, worker: Any) -> list[Any]:
+        if host is None:
+            return [worker]
+        found = []
+        for one in compat.all_workers(self._master):
+            entry = self._entries.get(one.workername)
+            if entry is not None and entry.heard is not None and entry.heard.report.host == host:
+                found.append(one)
+        return found or [worker]
+
+    def _entry(self, worker: Any) -> _Entry:
+        return self._entries.setdefault(worker.workername, _Entry())
+
+    def _presence(self, worker: Any, entry: _Entry) -> Presence:
+        connection = worker.conn
+        if connection is not None and entry.connection is not connection:
+            # a chooser asks before the event of the new connection has come
+            entry.connection = connection
+            entry.attached_at = self._reactor.seconds()
+            entry.announcement = _announcement(worker, connection)
+        return Presence(
+            connected=connection is not None,
+            paused=compat.is_paused(worker),
+            graceful=compat.is_graceful(worker),
+            quarantined=compat.is_quarantined(worker),
+            latent=compat.is_latent(worker),
+            running=self.builds.count(worker),
+            max_builds=worker.max_builds,
+            attached_at=entry.attached_at,
+            announced=connection is not None and _announces(worker),
+            announcement=entry.announcement,
+            heard=connection is not None and entry.heard_on is connection,
+        )
+
+    def _settle(self, worker: Any, entry: _Entry) -> Standing:
+        """Keeps the answer to `refuses`, and looks again when the time alone changes it."""
+        standing = self.standing(worker)
+        entry.refuses = standing.refuses
+        entry.refuses_until = standing.changes_at
+        entry.refuses_on = worker.conn
+        _cancel(entry)
+        if standing.refuses and standing.changes_at is not None:
+            wait = max(standing.changes_at - self._reactor.seconds(), 0)
+            entry.timer = self._reactor.callLater(wait, self._time_passed, worker)
+        return standing
+
+    def _time_passed(self, worker: Any) -> None:
+        entry = self._entry(worker)
+        entry.timer = None
+        if not self._settle(worker, entry).refuses:
+            self._changed(worker)
+
+
+def _cancel(entry: _Entry) -> None:
+    if entry.timer is not None and entry.timer.active():
+        entry.timer.cancel()
+    entry.timer = None
+
+
+def _falls(before: float | None, after: float | None) -> bool:
+    if after is None:
+        return False
+    return before is None or after < before
+
+
+def _announces(worker: Any) -> bool:
+    return COMMAND in (worker.worker_commands or {})
+
+
+def _announcement(worker: Any, connection: Any) -> Announcement | None:
+    """The owner's word in the info file, which Buildbot read while the worker attached."""
+    info = getattr(connection, 'info', None) or {}
+    text = info.get(FILE)
+    if text is None or not _announces(worker):
+        return None
+    try:
+        return Announcement.from_wire(text)
+    except WireError as e:
+        say(f'worker {worker.workername}: its info/{FILE} is ignored: {e}')
+        return None

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Gates: asks the questions of util.Gate from time to time, outside the loop that starts builds."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.internet import task
+from twisted.python.failure import Failure
+
+from buildbot_balancer.availability.text import clean
+from buildbot_balancer.log import say
+from buildbot_balancer.policy.gate import Gate
+
+TIMEOUT = 60.0  # seconds for one answer
+
+
+class Gates:
+    """`changed(workername)`: what the gates say of a worker is another thing now."""
+
+    def __init__(self, reactor: Any, changed: Callable[[str], None]) -> None:
+        self._reactor = reactor
+        self._changed = changed
+        self._loops: list[task.LoopingCall] = []
+        self._said: dict[tuple[str, str], str] = {}
+
+    def watch(self, gates: Iterable[Gate], workers: set[str]) -> None:
+        """In the place of what was watched before; each gate is asked at once."""
+        self.stop()
+        for gate in gates:
+            names = sorted(name for name in workers if gate.matches(name))
+            loop = task.LoopingCall(self._ask_all, gate, names)
+            loop.clock = self._reactor
+            loop.start(gate.every)
+            self._loops.append(loop)
+
+    def stop(self) -> None:
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+        self._loops = []
+
+    def _ask_all(self, gate: Gate, names: list[str]) -> defer.Deferred[Any]:
+        return defer.DeferredList([self._ask(gate, name) for name in names])
+
+    def _ask(self, gate: Gate, name: str) -> defer.Deferred[Any]:
+        args = (name,) if _takes_a_name(gate.check_function) else ()
+        asked: defer.Deferred[Any] = defer.maybeDeferred(gate.check_function, *args)
+        asked.addTimeout(min(TIMEOUT, max(gate.every, 1)), self._reactor)
+        asked.addCallbacks(
+            lambda answer: self._record(gate, name, opened=bool(answer), problem=None),
+            lambda why: self._failed(gate, name, why),
+        )
+        return asked
+
+    def _failed(self, gate: Gate, name: str, why: Failure) -> None:
+        if why.check(defer.TimeoutError):
+            problem = 'did not answer in time'
+        else:
+            problem = clean(f'raised {type(why.value).__name__}: {why.getErrorMessage()}', 100)
+        self._record(gate, name, opened=False, problem=problem)
+
+    def _record(self, gate: Gate, name: str, *, opened: bool, problem: str | None) -> None:
+        key = (gate.worker_glob, name)
+        if problem is not None and self._said.get(key) != problem:
+            say(f'the gate of worker {name} {problem}; it is closed')
+        self._said[key] = problem or ''
+        if gate.record(name, opened=opened, now=self._reactor.seconds(), problem=problem):
+            self._changed(name)
+
+
+def _takes_a_name(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind('worker')
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not tell
+        return True
+    return True

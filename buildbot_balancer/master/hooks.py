@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hooks: where the owner's word meets Buildbot.
+
+Every instance attribute that this package puts on objects of the master is listed here, but for
+the receivers on connections (link.py):
+
+- ``worker.canStartBuild``: no chooser, ours or Buildbot's, is offered a worker that refuses;
+- ``worker.buildFinished``: tells the fleet that a place is free;
+- ``builder.maybeStartBuild``: the last look, in the same turn in which the build starts;
+- ``botmaster.brd.BuildChooser``: our chooser for the builders that are served.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+
+from buildbot_balancer.log import say
+from buildbot_balancer.master import compat
+from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.overlays import Overlays
+
+
+class Hooks:
+    def __init__(self, master: Any, fleet: Fleet) -> None:
+        self._master = master
+        self._fleet = fleet
+        self._overlays = Overlays()
+
+    def guard_all(self) -> None:
+        """Every worker and every builder, served or not: the owner's word binds all builds."""
+        workers = compat.all_workers(self._master)
+        builders = list(self._master.botmaster.builders.values())
+        for worker in workers:
+            self.guard_worker(worker)
+        for builder in builders:
+            self.guard_builder(builder)
+        current = {id(one) for one in (*workers, *builders, self._master.botmaster.brd)}
+        self._overlays.forget(lambda owner: id(owner) in current)
+
+    def guard_worker(self, worker: Any) -> None:
+        def can_start(stock: Callable[[], bool]) -> Callable[[], bool]:
+            return lambda: not self._fleet.refuses(worker) and stock()
+
+        def build_finished(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def finished(wfb: Any) -> Any:
+                result = stock(wfb)
+                self._fleet.build_finished(worker, wfb)
+                return result
+
+            return finished
+
+        self._overlays.put(worker, 'canStartBuild', can_start)
+        self._overlays.put(worker, 'buildFinished', build_finished)
+
+    def guard_builder(self, builder: Any) -> None:
+        def maybe_start(stock: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda wfb, breqs: self._maybe_start(builder, stock, wfb, breqs)
+
+        self._overlays.put(builder, 'maybeStartBuild', maybe_start)
+
+    def guard_places(self, builder: Any) -> None:
+        """The workers that a chooser will be offered: some are newer than the reconfig."""
+        self.guard_builder(builder)
+        for wfb in builder.workers:
+            if wfb.worker is not None:
+                self.guard_worker(wfb.worker)
+
+    def put_chooser(self, make: Callable[[Any, Any, Any], Any]) -> None:
+        """`make(stock, builder, master)` returns the chooser for one pass over one builder."""
+
+        def chooser(stock: Any) -> Callable[[Any, Any], Any]:
+            return lambda builder, master: make(stock, builder, master)
+
+        self._overlays.put(self._master.botmaster.brd, 'BuildChooser', chooser)
+
+    def take_off(self) -> None:
+        self._overlays.take_off()
+
+    def _maybe_start(
+        self, builder: Any, stock: Callable[..., Any], wfb: Any, breqs: Any
+    ) -> defer.Deferred[bool]:
+        worker = wfb.worker
+        if worker is None:
+            return defer.succeed(False)
+        if self._fleet.refuses(worker):
+            say(
+                f'a build of {builder.name} was about to start on {worker.workername}, which'
+                f' refuses since; its request waits again'
+            )
+            return defer.succeed(False)
+        # From here until the place is marked as building the build is counted as starting, so
+        # that nobody is told meanwhile that the worker is free.
+        self._fleet.build_starting(worker, wfb)
+        started: defer.Deferred[bool] = defer.maybeDeferred(stock, wfb, breqs)
+        started.addBoth(self._started, worker, wfb)
+        return started
+
+    def _started(self, result: Any, worker: Any, wfb: Any) -> Any:
+        self._fleet.build_started(worker, wfb)
+        return result

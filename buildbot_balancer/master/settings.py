@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Settings: what the arguments of util.Balancer mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import attrs
+
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.standing import Rules
+from buildbot_balancer.master.arguments import Arguments
+from buildbot_balancer.policy.gate import Gate
+from buildbot_balancer.policy.policy import Policy
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """`builders` None: all. Globs match as fnmatch does, with the case."""
+
+    builders: tuple[str, ...] | None = None
+    policy: Policy = attrs.field(factory=Policy)
+    policies: tuple[tuple[str, Policy], ...] = ()  # (glob, policy)
+    rules: Rules = attrs.field(factory=Rules)
+    recheck: float = 30.0
+
+    @classmethod
+    def of(cls, arguments: Arguments) -> Settings:
+        """From arguments that have no problems."""
+        builders, stale_after = arguments.builders, arguments.stale_after
+        if isinstance(builders, str):
+            builders = [builders]
+        return cls(
+            builders=None if builders is None else tuple(builders),
+            policy=Policy() if arguments.policy is None else arguments.policy,
+            policies=tuple((arguments.policies or {}).items()),
+            rules=Rules(
+                stale_after=None if stale_after is None else float(stale_after),
+                report_grace=float(arguments.report_grace),
+                unreported=Mood.parse(str(arguments.unreported)),
+            ),
+            recheck=float(arguments.recheck),
+        )
+
+    def serves(self, builder: str) -> bool:
+        if self.builders is None:
+            return True
+        return any(fnmatchcase(builder, glob) for glob in self.builders)
+
+    def policy_for(self, builder: str) -> Policy:
+        """An exact name wins, then the first glob in the order of the config."""
+        for glob, policy in self.policies:
+            if glob == builder:
+                return policy
+        for glob, policy in self.policies:
+            if fnmatchcase(builder, glob):
+                return policy
+        return self.policy
+
+    def all_policies(self) -> list[Policy]:
+        return [self.policy, *(policy for _, policy in self.policies)]
+
+    def gates(self) -> Iterator[Gate]:
+        for policy in self.all_policies():
+            for one in policy.filters:
+                if isinstance(one, Gate):
+                    yield one

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processes of builds that no master and no worker knows of any more.
+
+After ``kill -9`` of a worker, or a cut connection, what a build had started goes on running. Its
+working directory gives it away: Buildbot runs builds in folders below the worker's basedir.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDERS_OF_OURS = ('info',)
+
+
+def find(basedir: Path) -> list[int]:
+    """Pids of the processes that run below `basedir`; [] where they cannot be looked for.
+
+    The basedir itself does not count: its owner may well be there, in a shell.
+    """
+    try:
+        import psutil
+    except ImportError:
+        return []
+    root = os.path.realpath(basedir)
+    own = {os.getpid(), os.getppid()}
+    found = []
+    for process in psutil.process_iter():
+        if process.pid in own:
+            continue
+        try:
+            if _is_below(process.cwd(), root) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (psutil.Error, OSError):  # gone meanwhile, or another user's
+            continue
+    return found
+
+
+def _is_below(folder: str, root: str) -> bool:
+    if not folder.startswith(root + os.sep):
+        return False
+    first = folder[len(root) + 1 :].split(os.sep, 1)[0]
+    return first not in FOLDERS_OF_OURS

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reporter: samples, decides, and sends on change at once and as a heartbeat."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+from typing import Callable
+
+from twisted.application import service
+from twisted.internet import defer
+from twisted.internet import task
+from twisted.internet import threads
+from twisted.python.failure import Failure
+
+from buildbot_balancer.availability.answer import Answer
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.report import Report
+from buildbot_balancer.log import failed
+from buildbot_balancer.log import say
+from buildbot_balancer.reporter import leftovers
+from buildbot_balancer.reporter.decide import Opinion
+from buildbot_balancer.reporter.decide import decide
+from buildbot_balancer.reporter.desk import Desk
+from buildbot_balancer.reporter.hearing import Hearing
+from buildbot_balancer.reporter.link import NotConnectedError
+from buildbot_balancer.reporter.link import is_local
+from buildbot_balancer.reporter.link import make_link
+from buildbot_balancer.reporter.sampler import Sampler
+from buildbot_balancer.reporter.sampler import default_probes
+from buildbot_balancer.reporter.status import Status
+
+LOOK_EVERY = 0.25  # seconds between two looks at the owner's file: a stat() each
+SEND_TIMEOUT = 10.0  # seconds; a call on a lost connection may never be answered
+RETRY_AFTER = 1.0  # seconds, while a master listens
+
+
+class Reporter(service.Service):
+    """One worker's reporter. `reactor` and `sampler` are arguments for the tests."""
+
+    name = 'buildbot-balancer'
+
+    def __init__(
+        self,
+        worker: Any,
+        interval: float = 10.0,
+        reactor: Any = None,
+        sampler: Sampler | None = None,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor as the_reactor
+
+            reactor = the_reactor
+        self._reactor = reactor
+        self._interval = interval
+        self._basedir = Path(worker.basedir).absolute()
+        self._sampler = sampler or Sampler(default_probes(shared_process=is_local(worker)))
+        self._link = make_link(
+            worker, on_answer=self._answered, on_ready=self._ready, on_lost=self._lost
+        )
+        self._desk = Desk(self._basedir)
+        self.incarnation = uuid.uuid4().hex
+        self._seq = 0
+        self._values: dict[str, Any] = {}
+        self._opinion: Opinion | None = None
+        self._hearing = Hearing()
+        self._left = 0
+        self._sampling = False
+        self._searching = False
+        self._loops: list[task.LoopingCall] = []
+        self._retry: Any = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._link.open()
+        self._look()
+        self._loops = [self._every(self._interval, self._beat), self._every(LOOK_EVERY, self._look)]
+        # Attached to a worker that is up already, so nobody will greet: knock.
+        if self._link.is_up():
+            self._hearing.knock()
+        self._send()
+
+    def stopService(self) -> Any:
+        for loop in self._loops:
+            loop.stop()
+        self._loops = []
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._link.close()
+        self._desk.leave()
+        return super().stopService()
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> defer.Deferred[Any]:
+        pool = self._reactor.getThreadPool()
+        done: defer.Deferred[Any] = threads.deferToThreadPool(self._reactor, pool, function, *args)
+        return done
+
+    def _every(self, seconds: float, function: Callable[[], None]) -> task.LoopingCall:
+        loop = task.LoopingCall(self._shielded, function)
+        loop.clock = self._reactor
+        loop.start(seconds, now=function == self._beat)
+        return loop
+
+    def _shielded(self, function: Callable[[], None]) -> None:
+        try:
+            function()
+        except Exception:  # a worker goes on building whatever happens here
+            failed(Failure(), 'in the reporter')
+
+    # what the machine and its owner say
+
+    def _look(self) -> None:
+        """At the owner's file, and at the clock that may end a word."""
+        if self._desk.look():
+            self._hearing.new_word(self._seq + 1)
+            self._left = 0
+        if self._hearing.promised and not self._is_free():
+            self._search()
+        self._decide()
+
+    def _decide(self) -> None:
+        now = self._reactor.seconds()
+        opinion = decide(self._desk.word, now, free=self._is_free())
+        if opinion != self._opinion:
+            self._opinion = opinion
+            self._send()
+        self._write_status()
+
+    def _is_free(self) -> bool:
+        return self._hearing.promised and self._hearing.empty and self._link.commands() == 0
+
+    def _search(self) -> None:
+        """For what builds have left on the machine, before anyone is told that it is free."""
+        if self._searching or self._link.commands():
+            return
+        self._searching = True
+        word = self._desk.word.id
+        found = self._in_thread(leftovers.find, self._basedir)
+        found.addCallback(self._searched, word)
+        found.addErrback(failed, 'while looking for processes of builds')
+
+    def _searched(self, pids: list[int], word: str) -> None:
+        self._searching = False
+        self._left = len(pids)
+        if self.running and word == self._desk.word.id and self._hearing.promised:
+            self._hearing.empty = not pids
+            self._decide()
+
+    def _beat(self) -> None:
+        if self._sampling:  # a probe hangs: what it said is unknown by now
+            self._values = {}
+            self._send()
+            return
+        self._sampling = True
+        sampled = self._in_thread(self._sampler.sample, self._reactor.seconds())
+        sampled.addBoth(self._sampled)
+        sampled.addErrback(failed, 'while sampling')
+
+    def _sampled(self, values: Any) -> None:
+        self._sampling = False
+        if isinstance(values, Failure):
+            failed(values, 'while sampling')
+            values = {}
+        self._values = values
+        if self.running:
+            self._send()
+            self._write_status()
+
+    # what goes to the master
+
+    def report(self) -> Report:
+        """The whole state, as it is now."""
+        opinion = self._opinion or Opinion(mood=Mood.EAGER, source='default')
+        return Report(
+            incarnation=self.incarnation,
+            seq=self._seq,
+            mood=opinion.mood,
+            source=opinion.source,
+            reason=opinion.reason,
+            until=opinion.until,
+            draining=opinion.draining,
+            word=self._desk.word.id,
+            interval=self._interval,
+            commands=self._link.commands(),
+            **self._values,
+        )
+
+    def _send(self) -> None:
+        if not self._hearing.listening:
+            return
+        self._seq += 1
+        sent = self._link.send(self.report().to_wire())
+        sent.addTimeout(SEND_TIMEOUT, self._reactor)
+        sent.addCallbacks(self._taken, self._not_taken)
+        sent.addErrback(failed, 'while sending a report')
+
+    def _taken(self, result: Any) -> None:
+        self._hearing.taken()
+        if isinstance(result, str) and result:
+            self._refused(result)
+
+    def _not_taken(self, why: Failure) -> None:
+        if why.check(NotConnectedError):
+            self._hearing.not_taken()
+        elif not self._link.is_lost(why):
+            if not self._hearing.refused():
+                self._refused(why.getErrorMessage())
+        else:
+            self._hearing.not_taken()
+            self._send_later()
+
+    def _send_later(self) -> None:
+        if self.running and (self._retry is None or not self._retry.active()):
+            self._retry = self._reactor.callLater(RETRY_AFTER, self._send)
+
+    def _refused(self, said: str) -> None:
+        say(f'the master refused a report: {said}')
+
+    # what comes from the master
+
+    def _ready(self) -> None:
+        self._send()
+
+    def _lost(self) -> None:
+        self._hearing.lost()
+        if self.running:
+            self._write_status()
+
+    def _answered(self, answer: Answer) -> None:
+        if answer.refused:
+            self._refused(answer.refused)
+        greeted = self._hearing.answered(answer, self.incarnation)
+        if greeted:
+            self._send()
+        self._shielded(self._look)
+
+    # what the owner can see
+
+    def _write_status(self) -> None:
+        opinion = self._opinion
+        if opinion is None:
+            return
+        known = self._values
+        self._desk.show(
+            Status(
+                mood=opinion.mood.label,
+                source=opinion.source,
+                reason=opinion.reason,
+                until=opinion.until,
+                load=known.get('load'),
+                cpus=known.get('cpus'),
+                idle=known.get('idle'),
+                running=self._hearing.builds,
+                draining=opinion.draining,
+                connected=self._hearing.hears,
+                word=self._desk.word.id,
+                free=self._is_free(),
+                left=self._link.commands() + self._left,
+                problem=self._desk.problem,
+                incarnation=self.incarnation,
+                at=self._reactor.seconds(),
+            )
+        )
