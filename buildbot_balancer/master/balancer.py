@@ -108,12 +108,16 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
     def _make_parts(self) -> _Parts:
         master, reactor = self.master, self.master.reactor
         wakes = Wakes(reactor, master.botmaster.maybeStartBuildsForBuilder)
+
+        def counted(worker: Any) -> None:
+            link.counted(worker)
+
         fleet = Fleet(
             master,
             reactor,
             Settings().rules,
             changed=lambda worker: master.botmaster.maybeStartBuildsForWorker(worker.workername),
-            counted=lambda worker: link.counted(worker),
+            counted=counted,
             lighter=lambda worker: wakes.happened('load', worker.workername),
         )
         link = Link(master, reactor, fleet)
@@ -141,13 +145,13 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
     async def _stop(self) -> None:
         parts, self._parts = self._parts, None
         if parts is not None:
+            # A master that ends takes its word with it: who attaches to the next one is held.
+            # One that goes on without us must first say that its word counts no more.
+            await parts.link.stop(take_leave=bool(self.master.running))
             parts.hooks.take_off()
             parts.wakes.stop()
             parts.gates.stop()
             parts.engine.fleet.stop()
-            # A master that ends takes its word with it: who attaches to the next one is held.
-            # One that goes on without us must say that its word counts no more.
-            await parts.link.stop(take_leave=bool(self.master.running))
         await super().stopService()
 
     def standing(self, workername: str) -> Standing | None:

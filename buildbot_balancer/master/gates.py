@@ -28,7 +28,7 @@ class Gates:
         self._loops: list[task.LoopingCall] = []
         self._said: dict[tuple[str, str], str] = {}
 
-    def watch(self, gates: Iterable[Gate], workers: set[str]) -> None:
+    def watch(self, gates: Iterable[Gate], workers: Iterable[str]) -> None:
         """In the place of what was watched before; each gate is asked at once."""
         self.stop()
         for gate in gates:

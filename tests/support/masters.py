@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real master with real workers in the test's own process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from typing import Callable
+
+from buildbot.config import BuilderConfig
+from buildbot.plugins import worker
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.factory import BuildFactory
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.integration import RunMasterBase
+from buildbot_worker.bot import Worker
+from twisted.internet import defer
+from twisted.internet import reactor
+from twisted.internet import task
+
+from buildbot_balancer.reporter import attach
+from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.reporter import Reporter
+from buildbot_balancer.reporter.word import Word
+
+PROTOCOLS = {'pb': 'pb', 'msgpack': 'msgpack_experimental_v7'}
+MSGPACK = PROTOCOLS['msgpack']
+
+
+class HeldStep(BuildStep):
+    """Runs until the test lets it go."""
+
+    name = 'held'
+    running: list[HeldStep] = []
+
+    def run(self) -> defer.Deferred[int]:
+        self._done: defer.Deferred[int] = defer.Deferred()
+        HeldStep.running.append(self)
+        return self._done
+
+    def let_go(self, results: int = SUCCESS) -> None:
+        if self in HeldStep.running:
+            HeldStep.running.remove(self)
+            self._done.callback(results)
+
+    def interrupt(self, reason: Any) -> Any:
+        result = super().interrupt(reason)
+        self.let_go(6)  # CANCELLED
+        return result
+
+
+class MasterCase(RunMasterBase):
+    """`proto` is pb, msgpack or null, as in Buildbot's own cases."""
+
+    proto = 'pb'
+    timeout = 60
+
+    def setUp(self) -> None:
+        HeldStep.running = []
+        self.workers: dict[str, Any] = {}
+        self.reporters: dict[str, Reporter] = {}
+
+    async def start(
+        self,
+        names: tuple[str, ...] = ('w1', 'w2'),
+        steps: Callable[[], list[Any]] | None = None,
+        builders: dict[str, tuple[str, ...]] | None = None,
+        connect: bool = True,
+        **more: Any,
+    ) -> None:
+        """A master with these workers configured and, unless told otherwise, connected."""
+        self.config = self.make_config(names, steps, builders, **more)
+        self.basedir = str(Path(self.mktemp()).absolute())
+        await self.setup_master(self.config, startWorker=False, basedir=self.basedir)
+        if not connect or self.proto == 'null':
+            return
+        for name in names:
+            await self.connect(name)
+        for name in names:
+            await self.until(lambda name=name: self.is_heard(name))
+
+    def make_config(
+        self,
+        names: tuple[str, ...],
+        steps: Callable[[], list[Any]] | None = None,
+        builders: dict[str, tuple[str, ...]] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        make_worker = worker.LocalWorker if self.proto == 'null' else worker.Worker
+        password = {} if self.proto == 'null' else {'password': 'pw'}
+        configured = builders or {'b': names}
+        builder_more = more.pop('builder', {})
+        return {
+            'workers': [make_worker(name, missing_timeout=0, **password) for name in names],
+            'protocols': {
+                'pb': {'pb': {'port': 'tcp:0:interface=127.0.0.1'}},
+                'msgpack': {MSGPACK: {'port': 0}},
+                'null': {'null': {}},
+            }[self.proto],
+            'builders': [
+                BuilderConfig(
+                    name=name,
+                    workernames=list(places),
+                    factory=BuildFactory(steps() if steps else [HeldStep()]),
+                    collapseRequests=False,
+                    **builder_more,
+                )
+                for name, places in configured.items()
+            ],
+            'multiMaster': True,
+            'buildbotNetUsageData': None,
+            **more,
+        }
+
+    @property
+    def port(self) -> int:
+        manager = self.master.pbmanager if self.proto == 'pb' else self.master.msgmanager
+        dispatcher = next(iter(manager.dispatchers.values()))
+        if self.proto == 'msgpack':
+            dispatcher.serverFactory.setProtocolOptions(closeHandshakeTimeout=0)
+        return dispatcher.port.getHost().port
+
+    def worker_dir(self, name: str) -> Path:
+        if self.proto == 'null':
+            return Path(self.basedir) / 'workers' / name
+        return Path(self.basedir).parent / f'worker-{name}'
+
+    async def connect(self, name: str, reporter: bool = True, interval: float = 10.0) -> Any:
+        """A worker as its buildbot.tac would make it."""
+        folder = self.worker_dir(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = Worker(
+            '127.0.0.1', self.port, name, 'pw', str(folder), False, protocol=PROTOCOLS[self.proto]
+        )
+        self.workers[name] = made
+        if reporter:
+            self.reporters[name] = attach(made, interval=interval)
+        made.setServiceParent(self.master)
+        await self.until(lambda: self.is_connected(name))
+        return made
+
+    async def disconnect(self, name: str) -> None:
+        await defer.maybeDeferred(self.workers.pop(name).disownServiceParent)
+        await self.until(lambda: not self.is_connected(name))
+
+    def buildbot_worker(self, name: str) -> Any:
+        return self.master.workers.workers[name]
+
+    def is_connected(self, name: str) -> bool:
+        return self.buildbot_worker(name).conn is not None
+
+    @property
+    def balancer(self) -> Any:
+        return self.master.service_manager.namedServices.get('balancer')
+
+    def is_heard(self, name: str) -> bool:
+        standing = self.balancer and self.balancer.standing(name)
+        return bool(standing and standing.fresh and not standing.held)
+
+    def mood(self, name: str) -> str:
+        return self.balancer.standing(name).mood.label
+
+    def say(self, name: str, **said: Any) -> None:
+        """What the owner's command line would write."""
+        word.save(self.worker_dir(name), Word(id=word.new_id(), **said))
+
+    async def until(self, true: Callable[[], Any], seconds: float = 30, why: str = '') -> None:
+        """Waits for a condition; `seconds` bounds a failure, it is no expectation."""
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > end:
+                raise AssertionError(f'it did not happen within {seconds} s {why}')
+            await task.deferLater(reactor, 0.02)
+
+    async def request(self, builder: str = 'b', priority: int = 0, **properties: Any) -> int:
+        builderid = await self.master.data.updates.findBuilderId(builder)
+        _, brids = await self.master.data.updates.addBuildset(
+            waited_for=False,
+            builderids=[builderid],
+            priority=priority,
+            sourcestamps=[{'codebase': '', 'branch': 'main', 'repository': '', 'project': ''}],
+            properties={name: (value, 'test') for name, value in properties.items()},
+        )
+        return int(brids[builderid])
+
+    async def builds(self) -> list[dict[str, Any]]:
+        return list(await self.master.data.get(('builds',)))
+
+    async def where(self) -> dict[int, str]:
+        """The worker's name of each build, by request."""
+        names = {w.workerid: name for name, w in self.master.workers.workers.items()}
+        return {b['buildrequestid']: names[b['workerid']] for b in await self.builds()}
+
+    async def started(self, count: int) -> None:
+        await self.until(lambda: len(HeldStep.running) >= count, why=f'{HeldStep.running}')
+
+    def let_all_go(self) -> None:
+        for step in list(HeldStep.running):
+            step.let_go()
+
+    async def stays(self, true: Callable[[], Any], seconds: float = 0.6) -> None:
+        """For what must not happen: long enough for every wake there is."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert true()
+            await task.deferLater(reactor, 0.05)
