@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 from typing import Callable
+from typing import ClassVar
 
 from buildbot.config import BuilderConfig
 from buildbot.plugins import worker
@@ -32,7 +34,7 @@ class HeldStep(BuildStep):
     """Runs until the test lets it go."""
 
     name = 'held'
-    running: list[HeldStep] = []
+    running: ClassVar[list[HeldStep]] = []
 
     def run(self) -> defer.Deferred[int]:
         self._done: defer.Deferred[int] = defer.Deferred()
@@ -71,7 +73,7 @@ class MasterCase(RunMasterBase):
     ) -> None:
         """A master with these workers configured and, unless told otherwise, connected."""
         self.config = self.make_config(names, steps, builders, **more)
-        self.basedir = str(Path(self.mktemp()).absolute())
+        self.basedir = os.path.abspath(self.mktemp())
         await self.setup_master(self.config, startWorker=False, basedir=self.basedir)
         if not connect or self.proto == 'null':
             return
