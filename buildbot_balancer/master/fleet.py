@@ -63,6 +63,7 @@ class Fleet:
         self._counted = counted
         self._lighter = lighter
         self._entries: dict[str, _Entry] = {}
+        self._stopped = False
         self.builds = Builds(master)
 
     def set_rules(self, rules: Rules) -> None:
@@ -71,6 +72,7 @@ class Fleet:
             entry.refuses = None
 
     def stop(self) -> None:
+        self._stopped = True
         for entry in self._entries.values():
             _cancel(entry)
 
@@ -222,7 +224,7 @@ class Fleet:
         entry.refuses_until = standing.changes_at
         entry.refuses_on = worker.conn
         _cancel(entry)
-        if standing.refuses and standing.changes_at is not None:
+        if standing.refuses and standing.changes_at is not None and not self._stopped:
             wait = max(standing.changes_at - self._reactor.seconds(), 0)
             entry.timer = self._reactor.callLater(wait, self._time_passed, worker)
         return standing

@@ -91,20 +91,26 @@ class Link:
             if worker.conn is not None:
                 self.adopt(worker, worker.conn)
 
-    def stop(self, *, take_leave: bool) -> defer.Deferred[Any]:
-        """`take_leave`: the master goes on without us, and promises nothing any more."""
+    async def stop(self, *, take_leave: bool) -> None:
+        """`take_leave`: the master goes on without us, and promises nothing any more.
+
+        Otherwise the connections are about to end, and the receivers stay on them: a report that
+        still comes is for nobody, and no error.
+        """
         if self._consumer is not None:
             self._consumer.stopConsuming()
             self._consumer = None
-        told = []
-        for line in self._lines.values():
-            if take_leave and line.last is not None:
-                told.append(self._tell(line, Answer(serving=False)))
-            line.close()
-            if line.reporter is not None and line.reporter.parent is not None:
-                told.append(defer.maybeDeferred(line.reporter.disownServiceParent))
+        lines = list(self._lines.values())
         self._lines.clear()
-        return defer.DeferredList(told, consumeErrors=True)
+        if take_leave:
+            greeted = [line for line in lines if line.last is not None]
+            # what a reporter sent before it hears of it comes before its acknowledgement
+            await defer.DeferredList([self._tell(one, Answer(serving=False)) for one in greeted])
+            for line in lines:
+                line.close()
+        for line in lines:
+            if line.reporter is not None and line.reporter.parent is not None:
+                await defer.maybeDeferred(line.reporter.disownServiceParent)
 
     def _connected(self, key: Any, message: Any) -> None:
         # of any master: only connections of this one are found
@@ -141,7 +147,7 @@ class Link:
 
     def receive(self, line: _Line, payload: Any) -> str | None:
         if self._lines.get(line.worker.workername) is not line:
-            return 'this connection was replaced by a newer one'
+            return None  # the connection was replaced, or the service takes its leave
         try:
             report = self._fleet.hear(line.worker, line.connection, payload)
         except WireError as e:

@@ -143,7 +143,7 @@ class LinkOnPb(MasterCase):
         self.say('w1', mood=Mood.OFFLINE, reason='away')
         await self.until(lambda: self.mood('w1') == 'offline')
         await self.disconnect('w1')
-        self.balancer.engine.fleet._entries.clear()  # as a master that has just started
+        self.balancer.engine.fleet.keep_only(set())  # as a master that has just started
         await self.request()
         await self.silent_worker('w1')
         await self.until(lambda: not self.balancer.standing('w1').held)

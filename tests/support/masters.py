@@ -139,7 +139,7 @@ class MasterCase(RunMasterBase):
         if reporter:
             self.reporters[name] = attach(made, interval=interval)
         made.setServiceParent(self.master)
-        await self.until(lambda: self.is_connected(name))
+        await self.until(lambda: self.is_attached(name))
         return made
 
     async def disconnect(self, name: str) -> None:
@@ -151,6 +151,14 @@ class MasterCase(RunMasterBase):
 
     def is_connected(self, name: str) -> bool:
         return self.buildbot_worker(name).conn is not None
+
+    def is_attached(self, name: str) -> bool:
+        """Every builder that has this worker may use it."""
+        made = self.buildbot_worker(name)
+        builders = self.master.botmaster.getBuildersForWorker(name)
+        return self.is_connected(name) and all(
+            any(wfb.worker is made for wfb in builder.workers) for builder in builders
+        )
 
     @property
     def balancer(self) -> Any:
