@@ -104,6 +104,8 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         parts.gates.watch(settings.gates(), names.workers)
         for warning in checks.against_config(settings, names):
             say(warning)
+        if self.running:  # Buildbot's own wake at a reconfig came before our new settings
+            self.master.botmaster.maybeStartBuildsForAllBuilders()
 
     def _make_parts(self) -> _Parts:
         master, reactor = self.master, self.master.reactor
