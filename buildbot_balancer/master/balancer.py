@@ -73,17 +73,13 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         except TypeError as e:  # an argument that there is not
             return [str(e).replace('Arguments.', '').replace('__init__() ', '')]
 
+    @property
+    def given(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self._config_args, self._config_kwargs
+
     def planned(self) -> Settings:
         """As its arguments say, before it runs."""
         return Settings.of(Arguments(*self._config_args, **self._config_kwargs))
-
-    def reconfigService(self, *args: Any, **kwargs: Any) -> defer.Deferred[None]:
-        if self._parts is None:
-            self._parts = self._make_parts()
-        engine = self._parts.engine
-        engine.settings = Settings.of(Arguments(*args, **kwargs))
-        engine.fleet.set_rules(engine.settings.rules)
-        return defer.succeed(None)
 
     def reconfigServiceWithSibling(self, sibling: Any) -> defer.Deferred[None]:
         """At each reconfig, also where our own arguments are the same: builders and workers may
@@ -92,10 +88,11 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         return defer.ensureDeferred(self._reconfigure_with(sibling))
 
     async def _reconfigure_with(self, sibling: Any) -> None:
-        await super().reconfigServiceWithSibling(sibling)
-        parts = self._parts
-        if parts is None:
-            return
+        # Buildbot's own method compares with the arguments of the first config, for ever, so that
+        # a config that goes back to them would change nothing.
+        self.configured = True
+        self._config_args, self._config_kwargs = sibling.given
+        parts = self._configured_parts(self.planned())
         names = checks.names_of(self.master.config)
         settings = parts.engine.settings
         parts.hooks.guard_all()
@@ -106,6 +103,15 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             say(warning)
         if self.running:  # Buildbot's own wake at a reconfig came before our new settings
             self.master.botmaster.maybeStartBuildsForAllBuilders()
+
+    def _configured_parts(self, settings: Settings) -> _Parts:
+        if self._parts is None:
+            self._parts = self._make_parts()
+        engine = self._parts.engine
+        if settings != engine.settings:  # otherwise what gates have said so far goes on counting
+            engine.settings = settings
+            engine.fleet.set_rules(settings.rules)
+        return self._parts
 
     def _make_parts(self) -> _Parts:
         master, reactor = self.master, self.master.reactor

@@ -36,6 +36,7 @@ class Desk:
         self._info = basedir / 'info' / announcement.FILE
         self._pulse = Pulse(basedir)
         self._beats = False
+        self._refused = 0
         self._seen: tuple[int, int, int] | None = _NEVER_READ
         self._doubted = False
         self._shown: Status | None = None
@@ -109,7 +110,7 @@ class Desk:
     def show(self, now: Status) -> None:
         """Keeps the status file true; one that differs by its time alone is written less often."""
         before = self._shown
-        if before is not None and now.at - before.at < STATUS_EVERY:
+        if before is not None and abs(now.at - before.at) < STATUS_EVERY:
             same = status.same_but_time(before, now)
             if same:
                 return
@@ -128,6 +129,8 @@ class Desk:
             self._say('pulse', str(e))
             return
         if not self._beats:
+            self._refused += 1
+        if self._refused > 1:  # once may be a command that looks at this very moment
             self._say('pulse', f'another process reports for {self._basedir} already')
 
     def leave(self) -> None:

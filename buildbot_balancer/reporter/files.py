@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -16,7 +18,7 @@ READ_LIMIT = 64 * 1024  # bytes; none of our files comes near it
 def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> None:
     """Replaces `path` at once; `durable` waits until it would survive a power cut.
 
-    Raises StoreError.
+    The text is written as it is, line ends included. Raises StoreError.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -25,9 +27,10 @@ def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> 
         raise StoreError(f'cannot write {path}: {e.strerror or e}') from e
     temporary = Path(name)
     try:
-        with os.fdopen(fd, 'w', encoding='utf-8') as f:
+        with os.fdopen(fd, 'w', encoding='utf-8', newline='') as f:
             f.write(text)
             f.flush()
+            _keep_owner(f.fileno(), target)
             if durable:
                 os.fsync(f.fileno())
         temporary.chmod(mode)
@@ -38,6 +41,15 @@ def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> 
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise StoreError(f'cannot write {path}: {e.strerror or e}') from e
+
+
+def _keep_owner(fd: int, target: Path) -> None:
+    # what root writes in a worker's folder must stay readable for the worker
+    if hasattr(os, 'geteuid') and os.geteuid() == 0:
+        before = target if target.exists() else target.parent
+        found = before.stat()
+        if (found.st_uid, found.st_gid) != (0, os.getegid()):
+            os.fchown(fd, found.st_uid, found.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -53,6 +65,8 @@ def _sync_folder(folder: Path) -> None:
 def read(path: Path) -> str | None:
     """The text of `path`; None where there is no such file. Raises StoreError."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block for ever
+            raise StoreError(f'{path} is no plain file')
         with path.open('rb') as f:
             data = f.read(READ_LIMIT + 1)
     except FileNotFoundError:
@@ -62,9 +76,15 @@ def read(path: Path) -> str | None:
     if len(data) > READ_LIMIT:
         raise StoreError(f'{path} has over {READ_LIMIT} bytes')
     try:
-        return data.decode('utf-8')
+        return data.decode(_encoding(data))
     except UnicodeDecodeError as e:
         raise StoreError(f'{path} is not UTF-8 text') from e
+
+
+def _encoding(data: bytes) -> str:
+    # editors and shells on Windows mark what they write: ``echo reluctant > availability``
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return 'utf-16' if utf16 else 'utf-8-sig'
 
 
 def remove(path: Path) -> None:

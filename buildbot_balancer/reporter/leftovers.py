@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 FOLDERS_OF_OURS = ('info',)
 
@@ -16,7 +20,8 @@ FOLDERS_OF_OURS = ('info',)
 def find(basedir: Path) -> list[int]:
     """Pids of the processes that run below `basedir`; [] where they cannot be looked for.
 
-    The basedir itself does not count: its owner may well be there, in a shell.
+    The basedir itself does not count, nor what has a terminal: its owner may well be there, in a
+    shell. A build that was given a terminal loses it, and with it its life, when its worker ends.
     """
     try:
         import psutil
@@ -29,11 +34,18 @@ def find(basedir: Path) -> list[int]:
         if process.pid in own:
             continue
         try:
-            if _is_below(process.cwd(), root) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if _is_below(process.cwd(), root) and not _is_of_a_person(process):
                 found.append(process.pid)
         except (psutil.Error, OSError):  # gone meanwhile, or another user's
             continue
     return found
+
+
+def _is_of_a_person(process: psutil.Process) -> bool:
+    terminal = getattr(process, 'terminal', None)  # not on Windows
+    return terminal is not None and terminal() is not None
 
 
 def _is_below(folder: str, root: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from buildbot_balancer.errors import StoreError
+from buildbot_balancer.reporter import files
 
 FILE = 'availability.lock'
 
@@ -31,7 +32,12 @@ class Pulse:
             opened = self._path.open('ab')
         except OSError as e:
             raise StoreError(f'cannot write {self._path}: {e.strerror or e}') from e
-        if not _lock(opened):
+        try:
+            locked = _lock(opened)
+        except OSError as e:  # a file system that knows no locks
+            opened.close()
+            raise StoreError(f'cannot lock {self._path}: {e.strerror or e}') from e
+        if not locked:
             opened.close()
             return False
         self._file = opened
@@ -46,7 +52,8 @@ class Pulse:
 def beats(basedir: Path) -> bool:
     """True while a reporter runs for `basedir`."""
     try:
-        with (basedir / FILE).open('rb+') as probe:
+        # to read is enough: another user than the worker's may look
+        with (basedir / FILE).open('rb') as probe:
             return not _lock(probe, shared=True)
     except FileNotFoundError:
         return False
@@ -55,7 +62,8 @@ def beats(basedir: Path) -> bool:
 
 
 def remove(basedir: Path) -> None:
-    (basedir / FILE).unlink(missing_ok=True)
+    """Raises StoreError."""
+    files.remove(basedir / FILE)
 
 
 if os.name == 'nt':  # pragma: no cover
@@ -78,6 +86,6 @@ else:
 
         try:
             fcntl.flock(opened, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from buildbot_balancer.availability import wire
+from buildbot_balancer.availability.report import REASON_LIMIT
 from buildbot_balancer.errors import StoreError
+from buildbot_balancer.errors import WireError
 from buildbot_balancer.reporter import files
 
 FILE = 'availability.status'
@@ -50,9 +54,9 @@ def load(basedir: Path) -> Status | None:
         values: Any = json.loads(text) if text else None
         if not isinstance(values, dict):
             return None
-        known = {field.name for field in attrs.fields(Status)}
-        return Status(**{key: value for key, value in values.items() if key in known})
-    except (StoreError, ValueError, TypeError):
+        known = [name for name in _CHECKS if name in values]
+        return Status(**{name: _CHECKS[name](name, values[name]) for name in known})
+    except (StoreError, WireError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -63,3 +67,25 @@ def remove(basedir: Path) -> None:
 
 def same_but_time(one: Status, other: Status) -> bool:
     return attrs.evolve(one, at=other.at) == other
+
+
+_amount = wire.number(0, 1e15)
+
+_CHECKS: Mapping[str, wire.Check] = {
+    'mood': lambda name, value: wire.mood(name, value).label,
+    'source': wire.text(64),
+    'reason': wire.optional(wire.text(REASON_LIMIT)),
+    'until': wire.optional(wire.number(0, 1e11)),
+    'load': wire.optional(_amount),
+    'cpus': wire.optional(wire.integer(1, 2**16)),
+    'idle': wire.optional(_amount),
+    'running': wire.optional(wire.integer(0, 2**20)),
+    'draining': wire.boolean,
+    'connected': wire.boolean,
+    'word': wire.text(64),
+    'free': wire.boolean,
+    'left': wire.integer(0, 2**31),
+    'problem': wire.optional(wire.text(1000)),
+    'incarnation': wire.text(64),
+    'at': wire.number(0, 1e11),
+}
