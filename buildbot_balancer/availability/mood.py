@@ -4,6 +4,7 @@
 import difflib
 import enum
 
+from buildbot_balancer.availability.text import clean
 from buildbot_balancer.errors import WordError
 
 AUTO = 'auto'  # what an owner says to leave the answer to the machine again
@@ -37,5 +38,5 @@ class Mood(enum.IntEnum):
         near = difflib.get_close_matches(wanted, [*labels, AUTO], n=1, cutoff=0.4)
         hint = f'; did you mean "{near[0]}"?' if near else ''
         raise WordError(
-            f'"{text.strip()[:40]}" is no mood (one of {", ".join(labels)}, or {AUTO}){hint}'
+            f'"{clean(text, 40)}" is no mood (one of {", ".join(labels)}, or {AUTO}){hint}'
         )

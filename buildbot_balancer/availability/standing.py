@@ -109,7 +109,7 @@ def conclude(
         said = _as_reported(name, heard, presence, now, rules)
     if not held:
         return said
-    return attrs.evolve(said, held=True, changes_at=held_until)
+    return attrs.evolve(said, held=True, changes_at=_first(said.changes_at, held_until))
 
 
 def _held_until(presence: Presence, rules: Rules) -> float | None:
@@ -122,11 +122,20 @@ def _held_until(presence: Presence, rules: Rules) -> float | None:
 def _freshness(heard: Heard | None, now: float, rules: Rules) -> Freshness:
     if heard is None:
         return Freshness.UNREPORTED
-    age = now - heard.at
-    stale = rules.stale_age(heard.report)
-    if age <= stale:
+    stale_at, silent_at = _ages_at(heard, rules)
+    if now < stale_at:
         return Freshness.FRESH
-    return Freshness.STALE if age <= SILENT_AFTER * stale else Freshness.SILENT
+    return Freshness.STALE if now < silent_at else Freshness.SILENT
+
+
+def _ages_at(heard: Heard, rules: Rules) -> tuple[float, float]:
+    """When a report becomes stale, and when its worker counts as silent."""
+    stale = rules.stale_age(heard.report)
+    return heard.at + stale, heard.at + SILENT_AFTER * stale
+
+
+def _first(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _as_announced(
@@ -150,7 +159,7 @@ def _as_announced(
         draining=said.draining and spoken,
         presence=presence,
         freshness=_stale_at_best(_freshness(heard, now, rules)),
-        changes_at=said.until if spoken else None,
+        changes_at=_next_change(heard, said.until if spoken else None, now, rules, fresh=False),
         reported_at=None if heard is None else heard.at,
     )
 
@@ -185,7 +194,7 @@ def _as_reported(
         draining=report.draining and not over,
         presence=presence,
         freshness=freshness,
-        changes_at=_changes_at(heard, freshness, over=over, rules=rules),
+        changes_at=_next_change(heard, None if over else report.until, now, rules, fresh=known),
         reported_at=heard.at,
         load=report.load if known else None,
         own=report.own if known else None,
@@ -198,8 +207,12 @@ def _as_reported(
     )
 
 
-def _changes_at(heard: Heard, freshness: Freshness, *, over: bool, rules: Rules) -> float | None:
-    stale_at = heard.at + rules.stale_age(heard.report)
-    if freshness is Freshness.FRESH:
+def _next_change(
+    heard: Heard | None, until: float | None, now: float, rules: Rules, *, fresh: bool
+) -> float | None:
+    if heard is None:
+        return until
+    stale_at, silent_at = _ages_at(heard, rules)
+    if fresh:  # the reporter itself ends a word in time
         return stale_at
-    return None if over else heard.report.until
+    return _first(until, silent_at if now < silent_at else None)

@@ -14,10 +14,23 @@ _BIDI_CONTROLS = frozenset(
 
 def clean(text: str, limit: int) -> str:
     """`text` on one line, without control characters, at most `limit` characters."""
-    spaced = ' '.join(text.split())
     kept = (
-        char
-        for char in spaced
-        if unicodedata.category(char) not in _TAKEN_OUT and char not in _BIDI_CONTROLS
+        ' ' if char.isspace() else char
+        for char in text
+        if char.isspace() or not _is_taken_out(char)
     )
-    return ''.join(kept)[:limit].strip()
+    return ' '.join(''.join(kept).split())[:limit].strip()
+
+
+def _is_taken_out(char: str) -> bool:
+    return unicodedata.category(char) in _TAKEN_OUT or char in _BIDI_CONTROLS
+
+
+def describe(error: BaseException, limit: int = 150) -> str:
+    """An exception as a part of a sentence; also one that cannot be printed."""
+    try:
+        said = str(error)
+    except Exception:
+        said = ''
+    name = type(error).__name__
+    return clean(f'{name}: {said}' if said else name, limit)

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from datetime import timedelta
 
+from buildbot_balancer.availability.text import clean
 from buildbot_balancer.errors import TimeError
 
 _UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
@@ -20,10 +21,10 @@ def duration(text: str) -> float:
     """Seconds in ``90s``, ``15m``, ``2h``, ``1h30m``, ``3d``, ``2w``; raises TimeError."""
     wanted = text.strip().lower()
     if not _DURATION.fullmatch(wanted):
-        raise TimeError(f'"{text.strip()[:40]}" is no duration (such as 90s, 15m, 2h, 1h30m, 3d)')
+        raise TimeError(f'"{clean(text, 40)}" is no duration (such as 90s, 15m, 2h, 1h30m, 3d)')
     seconds = sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(wanted))
     if seconds > _LONGEST:
-        raise TimeError(f'"{text.strip()[:40]}" is longer than ten years')
+        raise TimeError(f'"{clean(text, 40)}" is longer than ten years')
     return seconds
 
 
@@ -40,10 +41,10 @@ def moment(text: str, now: float) -> float:
         found = _date(wanted)
     if found is None:
         raise TimeError(
-            f'"{wanted[:40]}" is no time (such as 18:00, "2026-12-24 08:00", 2h or 1h30m)'
+            f'"{clean(wanted, 40)}" is no time (such as 18:00, "2026-12-24 08:00", 2h or 1h30m)'
         )
     if found > now + _LONGEST:
-        raise TimeError(f'"{wanted[:40]}" is more than ten years away')
+        raise TimeError(f'"{clean(wanted, 40)}" is more than ten years away')
     return found
 
 
@@ -57,9 +58,11 @@ def _clock(text: str, now: float) -> float | None:
         wanted = today.replace(hour=hour, minute=minute, second=second, microsecond=0)
     except ValueError:
         return None
-    if wanted.timestamp() <= now:
-        wanted += timedelta(days=1)
-    return wanted.timestamp()
+    # in the hour that comes twice in autumn, the second one may still be to come
+    for when in (wanted, wanted.replace(fold=1)):
+        if when.timestamp() > now:
+            return when.timestamp()
+    return (wanted + timedelta(days=1)).timestamp()
 
 
 def _date(text: str) -> float | None:

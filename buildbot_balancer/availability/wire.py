@@ -27,8 +27,11 @@ Check = Callable[[str, Any], Any]
 
 
 def encode(values: Mapping[str, Any]) -> str:
-    """A message of this version; raises WireError where it is too large to be taken."""
-    text = json.dumps({'v': VERSION, **values}, separators=(',', ':'), allow_nan=False)
+    """A message of this version; raises WireError where nobody would take it."""
+    try:
+        text = json.dumps({'v': VERSION, **values}, separators=(',', ':'), allow_nan=False)
+    except (TypeError, ValueError) as e:
+        raise WireError(f'a message cannot be written as JSON: {clean(str(e), 100)}') from e
     if len(text) > LIMIT:
         raise WireError(f'a message of {len(text)} bytes is over the limit of {LIMIT}')
     return text

@@ -20,6 +20,8 @@ from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.fleet import COUNTED
+from buildbot_balancer.master.fleet import WILLING
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.gates import Gates
 from buildbot_balancer.master.hooks import Hooks
@@ -117,17 +119,14 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         master, reactor = self.master, self.master.reactor
         wakes = Wakes(reactor, master.botmaster.maybeStartBuildsForBuilder)
 
-        def counted(worker: Any) -> None:
-            link.counted(worker)
+        def told(event: str, worker: Any) -> None:
+            if event == WILLING:
+                master.botmaster.maybeStartBuildsForWorker(worker.workername)
+            elif event == COUNTED:
+                link.counted(worker)
+            wakes.happened(event, worker.workername)
 
-        fleet = Fleet(
-            master,
-            reactor,
-            Settings().rules,
-            changed=lambda worker: master.botmaster.maybeStartBuildsForWorker(worker.workername),
-            counted=counted,
-            lighter=lambda worker: wakes.happened('load', worker.workername),
-        )
+        fleet = Fleet(master, reactor, Settings().rules, told)
         link = Link(master, reactor, fleet)
         return _Parts(
             engine=Engine(master, reactor, fleet, wakes, Random()),

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
+from buildbot_balancer.availability.text import describe
 from buildbot_balancer.log import failed
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import engine
@@ -75,7 +76,7 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
             outlook = await self._engine.outlook(self.bldr, breq)
         except Exception as e:
             failed(Failure(), f'while choosing a worker for request {breq.id} of {self.bldr.name}')
-            return self._wait(breq, None, f'its choice failed: {type(e).__name__}: {e}')
+            return self._wait(breq, None, f'its choice failed: {describe(e)}')
         attempt = _Attempt(self, breq, outlook)
         place = await attempt.run()
         if place is None:
@@ -136,7 +137,7 @@ class _Attempt:
                 place = await self.chooser.ask_next_worker(places, self.breq)
             except Exception as e:
                 failed(Failure(), f'from nextWorker of builder {self.request.builder}')
-                self.note = f'its nextWorker raised {clean(f"{type(e).__name__}: {e}", 100)}'
+                self.note = f'its nextWorker raised {describe(e)}'
                 return None
             if place is None:
                 self.note = f'its nextWorker chose none of {len(places)} workers'
@@ -152,8 +153,8 @@ class _Attempt:
             can = await defer.maybeDeferred(self.chooser.canStartBuild, place, self.breq)
         except Exception as e:
             failed(Failure(), f'from canStartBuild of builder {self.request.builder}')
-            said = clean(f'{type(e).__name__}: {e}', 100)
-            self.refused[name] = Verdict.unknown('can-start-build', f'raised {said}', (name,))
+            said = f'makes canStartBuild raise {describe(e)}'
+            self.refused[name] = Verdict.unknown('can-start-build', said, (name,))
             return False
         # while that was asked, the worker may have gone, filled up, or its owner said no
         if can and place.isAvailable():

@@ -13,10 +13,13 @@ from buildbot.process.build import Build
 from buildbot.process.properties import Properties
 
 from buildbot_balancer.availability.standing import Rules
+from buildbot_balancer.availability.text import describe
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import locks
+from buildbot_balancer.master.fleet import GONE
+from buildbot_balancer.master.fleet import LIGHTER
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.views import request_view
@@ -103,8 +106,13 @@ class Engine:
         if self._wakes is None:
             return
         for name, verdict in verdicts.items():
-            if verdict.fact in {'load', 'gate'}:
-                self._wakes.on(verdict.fact, name, builder)
+            if verdict.fact == 'load':
+                self._wakes.on(LIGHTER, name, builder)
+            elif verdict.fact == 'gate':
+                self._wakes.on('gate', name, builder)
+            elif verdict.fact == 'peers':
+                for peer in verdict.who:
+                    self._wakes.on(GONE, peer, builder)
         moments = [v.again_at for v in verdicts.values() if v.again_at is not None]
         # code that names no fact may say something else at any time
         if unnamed or any(v.answer is not Answer.NEVER and not v.fact for v in verdicts.values()):
@@ -133,7 +141,7 @@ class Engine:
 
     def _log_once(self, builder: str, author: str, error: Exception) -> None:
         """With its traceback; each author and error once, not for each worker of each pass."""
-        key = (author, f'{type(error).__name__}: {error}')
+        key = (author, describe(error))
         if key in self._logged or len(self._logged) >= KEPT_DECISIONS:
             return
         self._logged.add(key)
@@ -146,11 +154,11 @@ def for_master(master: Any) -> Engine:
     if balancer is not None and balancer.engine is not None:
         engine: Engine = balancer.engine
         return engine
-    fleet = Fleet(master, master.reactor, Rules(), _ignore, _ignore, _ignore)
+    fleet = Fleet(master, master.reactor, Rules(), _ignore)
     return Engine(master, master.reactor, fleet, None, Random())
 
 
-def _ignore(worker: Any) -> None:
+def _ignore(event: str, worker: Any) -> None:
     """Nobody is to be told."""
 
 

@@ -24,6 +24,11 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.builds import Builds
 from buildbot_balancer.master.order import Order
 
+WILLING = 'willing'  # it may take builds now that it did not take before
+GONE = 'gone'  # it takes no builds any more, or is not connected any more
+COUNTED = 'counted'  # the number of its builds is another one
+LIGHTER = 'lighter'  # its load fell
+
 
 @attrs.define(eq=False)
 class _Entry:
@@ -42,26 +47,19 @@ class _Entry:
 
 
 class Fleet:
-    """`changed(worker)`: it may take builds now that it did not take before.
-
-    `counted(worker)`: the number of its builds is another one. `lighter(worker)`: its load fell.
-    """
+    """`told(event, worker)` is called with one of WILLING, GONE, COUNTED and LIGHTER."""
 
     def __init__(
         self,
         master: Any,
         reactor: Any,
         rules: Rules,
-        changed: Callable[[Any], None],
-        counted: Callable[[Any], None],
-        lighter: Callable[[Any], None],
+        told: Callable[[str, Any], None],
     ) -> None:
         self._master = master
         self._reactor = reactor
         self._rules = rules
-        self._changed = changed
-        self._counted = counted
-        self._lighter = lighter
+        self._told = told
         self._entries: dict[str, _Entry] = {}
         self._stopped = False
         self.builds = Builds(master)
@@ -93,6 +91,10 @@ class Fleet:
         self._settle(worker, entry)
         return _announces(worker)
 
+    def detached(self, worker: Any) -> None:
+        """The connection is lost."""
+        self._told(GONE, worker)
+
     def hear(self, worker: Any, connection: Any, payload: Any) -> Report | None:
         """Takes a report in; None for one that is older than what is known.
 
@@ -107,9 +109,11 @@ class Fleet:
         entry.heard_on = connection
         after = self._settle(worker, entry)
         if not after.refuses and (before.refuses or after.mood > before.mood):
-            self._changed(worker)
+            self._told(WILLING, worker)
+        elif after.refuses and not before.refuses:
+            self._told(GONE, worker)
         elif _falls(before.load, after.load):
-            self._lighter(worker)
+            self._told(LIGHTER, worker)
         return report
 
     def answer(self, worker: Any) -> Answer:
@@ -135,11 +139,11 @@ class Fleet:
 
     def build_started(self, worker: Any, wfb: Any) -> None:
         self.builds.started(worker.workername, wfb)
-        self._counted(worker)
+        self._told(COUNTED, worker)
 
     def build_finished(self, worker: Any, wfb: Any) -> None:
         self.builds.finished(worker.workername, wfb)
-        self._counted(worker)
+        self._told(COUNTED, worker)
 
     # what follows from it
 
@@ -233,7 +237,7 @@ class Fleet:
         entry = self._entry(worker)
         entry.timer = None
         if not self._settle(worker, entry).refuses:
-            self._changed(worker)
+            self._told(WILLING, worker)
 
 
 def _cancel(entry: _Entry) -> None:

@@ -12,7 +12,7 @@ from twisted.internet import defer
 from twisted.internet import task
 from twisted.python.failure import Failure
 
-from buildbot_balancer.availability.text import clean
+from buildbot_balancer.availability.text import describe
 from buildbot_balancer.log import say
 from buildbot_balancer.policy.gate import Gate
 
@@ -61,7 +61,7 @@ class Gates:
         if why.check(defer.TimeoutError):
             problem = 'did not answer in time'
         else:
-            problem = clean(f'raised {type(why.value).__name__}: {why.getErrorMessage()}', 100)
+            problem = f'raised {describe(why.value)}'
         self._record(gate, name, opened=False, problem=problem)
 
     def _record(self, gate: Gate, name: str, *, opened: bool, problem: str | None) -> None:

@@ -144,6 +144,7 @@ class Link:
     def _lost(self, line: _Line) -> None:
         if self._lines.get(line.worker.workername) is line:
             del self._lines[line.worker.workername]
+            self._fleet.detached(line.worker)
 
     def receive(self, line: _Line, payload: Any) -> str | None:
         if self._lines.get(line.worker.workername) is not line:

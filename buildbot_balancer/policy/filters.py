@@ -132,9 +132,10 @@ class MaxLoad:
     unknown: str = 'wait'
 
     def problems(self) -> Iterator[str]:
-        if not isinstance(self.limit, (int, float)) or not self.limit > 0:
+        number = isinstance(self.limit, (int, float)) and not isinstance(self.limit, bool)
+        if not number or not self.limit > 0:
             yield f'MaxLoad: the limit must be a number above 0 (load per CPU), not {self.limit!r}'
-        if self.unknown not in {'wait', 'run'}:
+        if self.unknown not in ('wait', 'run'):
             yield f"MaxLoad: unknown must be 'wait' or 'run', not {self.unknown!r}"
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
@@ -194,5 +195,10 @@ def _arity(function: Callable[..., Any]) -> int:
         return 3
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return 3
-    places = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    # one with a default is the config author's own: "lambda request, worker, n=n: ..."
+    places = [
+        p
+        for p in parameters
+        if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD} and p.default is p.empty
+    ]
     return min(len(places), 3)

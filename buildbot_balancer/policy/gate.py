@@ -31,8 +31,8 @@ class Gate:
 
     `check` is called with the worker's name (or with nothing, if it takes nothing) every `every`
     seconds, outside the loop that starts builds; it may return a Deferred. After a no the gate
-    stays closed for at least `cooldown` seconds. Until the first answer, and while `check` raises
-    or does not answer, it is closed.
+    stays closed for at least `cooldown` seconds; a `check` that raises or does not answer counts
+    as a no. Until the first answer it is closed.
     """
 
     worker_glob: str
@@ -46,9 +46,9 @@ class Gate:
             yield f'Gate: the first argument must be a glob of names, not {self.worker_glob!r}'
         if not callable(self.check_function):
             yield f'Gate {self.worker_glob!r}: {self.check_function!r} cannot be called'
-        if not _is_number(self.every) or self.every < 1:
+        if not _is_number(self.every) or not self.every >= 1:
             yield f'Gate {self.worker_glob!r}: every must be at least 1 second, not {self.every!r}'
-        if not _is_number(self.cooldown) or self.cooldown < 0:
+        if not _is_number(self.cooldown) or not self.cooldown >= 0:
             yield f'Gate {self.worker_glob!r}: cooldown must not be negative, not {self.cooldown!r}'
 
     def globs(self) -> Iterator[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.availability.mood import Mood
-from buildbot_balancer.availability.text import clean
+from buildbot_balancer.availability.text import describe
 from buildbot_balancer.interfaces import IFilter
 from buildbot_balancer.interfaces import IFleetFilter
 from buildbot_balancer.interfaces import IScorer
@@ -26,6 +27,7 @@ from buildbot_balancer.policy.filters import Willing
 from buildbot_balancer.policy.ranking import Problem
 from buildbot_balancer.policy.ranking import Ranking
 from buildbot_balancer.policy.ranking import Scored
+from buildbot_balancer.policy.scorers import BEST
 from buildbot_balancer.policy.scorers import EagerFirst
 from buildbot_balancer.policy.scorers import FewestBuilds
 from buildbot_balancer.policy.scorers import LeastLoaded
@@ -92,6 +94,7 @@ class Policy:
         problems: list[Problem] = []
         verdicts = {w.name: self._check(request, w, now, problems) for w in workers}
         self._check_among(request, workers, verdicts, now, problems)
+        groups = self._groups(workers, verdicts, problems)
         passing = [w for w in workers if verdicts[w.name].passes]
         for worker in passing:
             if worker.mood is Mood.RELUCTANT and request.waited < self.reluctant_after:
@@ -100,11 +103,11 @@ class Policy:
         scored = self._score(request, passing, now, problems)
         random.shuffle(scored)  # equal workers share the builds
         scored.sort(key=lambda s: -s.total)
-        groups: dict[tuple[int, ...], list[Scored]] = {}
+        grouped: dict[tuple[int, ...], list[Scored]] = {}
         for one in scored:
-            groups.setdefault(self._group(one.worker), []).append(one)
+            grouped.setdefault(groups[one.worker.name], []).append(one)
         return Ranking(
-            groups=tuple(tuple(groups[key]) for key in sorted(groups)),
+            groups=tuple(tuple(grouped[key]) for key in sorted(grouped)),
             verdicts={name: v for name, v in verdicts.items() if not v.passes},
             problems=tuple(problems),
         )
@@ -151,9 +154,25 @@ class Policy:
             fact='time',
         )
 
-    def _group(self, worker: WorkerView) -> tuple[int, ...]:
-        tiers = [one.tier(worker) for one in self.filters if IFleetFilter.providedBy(one)]
-        return (0 if worker.mood is Mood.EAGER else 1, *tiers)
+    def _groups(
+        self,
+        workers: Sequence[WorkerView],
+        verdicts: dict[str, Verdict],
+        problems: list[Problem],
+    ) -> dict[str, tuple[int, ...]]:
+        """Who is tried before whom: eager before reluctant, then tier by tier."""
+        keys = {w.name: [0 if w.mood is Mood.EAGER else 1] for w in workers}
+        for one in self.filters:
+            if not IFleetFilter.providedBy(one):
+                continue
+            for worker in workers:
+                if not verdicts[worker.name].passes:
+                    continue
+                try:
+                    keys[worker.name].append(operator.index(one.tier(worker)))
+                except Exception as e:
+                    verdicts[worker.name] = _broken(one, e, problems)
+        return {name: tuple(key) for name, key in keys.items()}
 
     def _score(
         self,
@@ -178,7 +197,8 @@ class Policy:
                 parts[name].append((type(scorer).__name__, score))
                 total[name] += weight * score
         return [
-            Scored(w, total[w.name] / weights if weights else 0.0, tuple(parts[w.name]))
+            # weights are no round numbers: the sum of their shares may be a little over 1
+            Scored(w, min(total[w.name] / (weights or 1.0), BEST), tuple(parts[w.name]))
             for w in workers
         ]
 
@@ -207,7 +227,7 @@ def _opinion(
 def _broken(author: Any, error: Exception, problems: list[Problem]) -> Verdict:
     name = type(author).__name__
     problems.append(Problem(name, error))
-    said = clean(f'{type(error).__name__}: {error}', 100)
+    said = describe(error, 100)
     return Verdict.unknown('policy-error', f'is unknown to {name}, which raised {said}', (name,))
 
 

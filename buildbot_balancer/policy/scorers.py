@@ -20,7 +20,7 @@ def less_is_better(amount: float, half: float) -> float:
     100 at nothing, 50 at `half`, falling towards 0 for ever, so that two overloaded workers can
     still be told apart.
     """
-    return BEST * half / (half + max(amount, 0.0))
+    return BEST * (half / (half + max(amount, 0.0)))
 
 
 @implementer(IScorer)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import attrs
 from zope.interface import implementer
@@ -35,13 +36,16 @@ class Tiers:
 
     def __init__(self, *tiers: Sequence[str], overflow: str | float = BUSY) -> None:
         self.__attrs_init__(
-            tuple((t,) if isinstance(t, str) else tuple(t) for t in tiers), overflow
+            tuple((t,) if isinstance(t, str) else _globs(t) for t in tiers), overflow
         )
 
     def problems(self) -> Iterator[str]:
         if not self.tiers:
             yield 'Tiers: at least one list of globs is needed'
-        if self.overflow in {BUSY, DISCONNECTED}:
+        for glob in self.globs():
+            if not isinstance(glob, str):
+                yield f'Tiers: {glob!r} is no glob of worker names (overflow= is given by name)'
+        if self.overflow in (BUSY, DISCONNECTED):
             return
         number = isinstance(self.overflow, (int, float)) and not isinstance(self.overflow, bool)
         if not number or not float(self.overflow) >= 0:
@@ -81,12 +85,17 @@ class Tiers:
         if self.overflow != DISCONNECTED:
             return Verdict.yes()
         mine = self.tier(worker)
-        before = [w.name for w in workers if self.tier(w) < mine and _is_there(w)]
+        before = sorted(w.name for w in workers if self.tier(w) < mine and _is_there(w))
         if not before:
             return Verdict.yes()
         return Verdict.not_now(
-            'tier', f'is used only without {", ".join(before)}', tuple(before), fact='builds'
+            'tier', f'is used only without {", ".join(before)}', tuple(before), fact='peers'
         )
+
+
+def _globs(given: Any) -> tuple[str, ...]:
+    # what is no list is kept for problems() to name
+    return tuple(given) if isinstance(given, (list, tuple, set, frozenset)) else (given,)
 
 
 def _is_there(worker: WorkerView) -> bool:

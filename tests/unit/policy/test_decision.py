@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from buildbot_balancer.policy.decision import Decision
+from buildbot_balancer.policy.verdict import Verdict
+
+
+def a_decision(**values):
+    return Decision(**{'request': 17, 'builder': 'win', 'at': 0.0, **values})
+
+
+def refusals(count, code='busy'):
+    return {f'w{n:03}': Verdict.not_now(code, f'is {code}') for n in range(count)}
+
+
+class Waiting(SynchronousTestCase):
+    def test_it_says_who_waits_and_what_each_worker_said(self):
+        verdicts = {**refusals(2), 'x': Verdict.not_now('offline', 'is offline ("mine")')}
+        self.assertEqual(
+            a_decision(verdicts=verdicts).sentence,
+            'request 17 of win waits: 0 of 3 workers: 2 busy, 1 offline'
+            ' (w000 is busy; w001 is busy; x is offline ("mine"))',
+        )
+
+    def test_a_builder_without_workers_is_told(self):
+        self.assertEqual(
+            a_decision().sentence, 'request 17 of win waits: its builder has no worker'
+        )
+
+    def test_what_concerns_the_request_itself_comes_instead(self):
+        sentence = a_decision(note='nextWorker said None', verdicts=refusals(3)).sentence
+        self.assertEqual(sentence, 'request 17 of win waits: nextWorker said None')
+
+    def test_the_most_frequent_reason_is_the_first(self):
+        verdicts = {'a': Verdict.not_now('lock', 'would wait for x'), **refusals(3)}
+        self.assertIn('3 busy, 1 lock', a_decision(verdicts=verdicts).sentence)
+
+    @given(st.integers(1, 2000))
+    def test_many_workers_are_counted_and_not_listed(self, count):
+        sentence = a_decision(verdicts=refusals(count)).sentence
+        self.assertIn(f'0 of {count} workers: {count} busy', sentence)
+        self.assertEqual(sentence.count(' is busy'), min(count, 5))
+        self.assertEqual(f'and {count - 5} more' in sentence, count > 5)
+        self.assertEqual(len(sentence.splitlines()), 1)
+
+
+class Starting(SynchronousTestCase):
+    def test_it_says_where_and_with_which_scores(self):
+        decision = a_decision(
+            worker='w1', score=87.4, parts=(('EagerFirst', 100.0), ('LeastLoaded', 49.6))
+        )
+        self.assertEqual(
+            decision.sentence,
+            'request 17 of win starts on w1 (score 87: EagerFirst 100, LeastLoaded 50)',
+        )
+
+    def test_the_others_are_told_with_their_reasons(self):
+        decision = a_decision(worker='w9', verdicts=refusals(1, 'paused'))
+        self.assertEqual(decision.sentence, 'request 17 of win starts on w9; w000 is paused')
+
+    def test_a_score_of_nothing_is_a_score(self):
+        sentence = a_decision(worker='w1', score=0.0, parts=(('Mine', 0.0),)).sentence
+        self.assertIn('(score 0: Mine 0)', sentence)
