@@ -61,7 +61,7 @@ class Gates:
         if why.check(defer.TimeoutError):
             problem = 'did not answer in time'
         else:
-            problem = f'raised {describe(why.value)}'
+            problem = f'raised {describe(why.value) if why.value else "something"}'
         self._record(gate, name, opened=False, problem=problem)
 
     def _record(self, gate: Gate, name: str, *, opened: bool, problem: str | None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable
 
 JOB = """\
-import fcntl, os, sys, time
+import contextlib, fcntl, os, sys, time
 folder, life = sys.argv[1], float(sys.argv[2])
 lock = open(os.path.join(folder, f'lock-{os.getpid()}'), 'w')
 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -27,6 +27,8 @@ def note(what):
     os.write(fd, line)
     os.close(fd)
 note('start')
+with contextlib.suppress(OSError):
+    life = float(open(os.path.join(folder, 'life')).read())
 end = time.monotonic() + life
 while not os.path.exists(os.path.join(folder, 'go')) and time.monotonic() < end:
     time.sleep(0.02)
@@ -99,6 +101,12 @@ class Diary:
         """Lets the running jobs end, and later ones end at once."""
         (self.folder / 'go').touch()
 
+    def live_for(self, seconds: float) -> None:
+        """Jobs that start from now on end by themselves after this time."""
+        fresh = self.folder / 'life.new'
+        fresh.write_text(str(seconds))
+        fresh.replace(self.folder / 'life')
+
     def wait_for_start(self, count: int = 1, seconds: float = 60) -> None:
         until(lambda: self.started >= count, seconds, f'({count} jobs started)')
 
@@ -112,6 +120,16 @@ class Diary:
         while time.monotonic() < end:
             assert self.started == before, 'a build started'
             time.sleep(0.05)
+
+    def falls_silent(self, within: float, seconds: float) -> None:
+        """Starts may go on for a while; then there is none for these seconds."""
+        end = time.monotonic() + within
+        seen, since = self.started, time.monotonic()
+        while time.monotonic() < since + seconds:
+            assert time.monotonic() < end + seconds, 'builds go on starting'
+            time.sleep(0.05)
+            if self.started != seen:
+                seen, since = self.started, time.monotonic()
 
     def kill_all(self) -> None:
         """The jobs that still run, and only these: who holds the lock is the one who wrote it."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from demo.processes import BIN
 from demo.processes import kill_group
-
 from support.diary import Diary
 
 FREE = 0

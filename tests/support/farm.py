@@ -10,10 +10,14 @@ import json
 import os
 import shutil
 import tempfile
-import textwrap
+import threading
+import traceback
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from typing import Callable
+from unittest import TestCase
 
 from demo.processes import MSGPACK
 from demo.processes import PB
@@ -22,8 +26,6 @@ from demo.processes import Process
 from demo.processes import Worker
 from demo.processes import free_ports
 from demo.processes import run
-from twisted.trial.unittest import SynchronousTestCase
-
 from support.diary import Diary
 from support.diary import until
 from support.drains import Drain
@@ -73,6 +75,9 @@ sys.meta_path.insert(0, Uninstalled)
 """
 
 
+PRISTINE_LOCK = threading.Lock()
+
+
 @functools.lru_cache(maxsize=1)
 def pristine_master() -> Path:
     """Making a master's database takes a second: once for all tests is enough."""
@@ -85,23 +90,31 @@ def pristine_master() -> Path:
 class CopiedMaster(Master):
     def __init__(self, basedir: Path, config: str) -> None:
         Process.__init__(self, basedir, 'buildbot', 'start', '--nodaemon')
-        shutil.copytree(pristine_master(), basedir)
+        with PRISTINE_LOCK:
+            shutil.copytree(pristine_master(), basedir)
         self.configure(config)
 
 
-class FarmCase(SynchronousTestCase):
-    """`proto` is pb or msgpack; every case ends with nothing of it left on the machine."""
+class Farm:
+    """`close` leaves nothing of it on the machine, however far it came."""
 
-    proto = 'pb'
-
-    def setUp(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix='farm-'))
-        self.addCleanup(self._tidy_up)
+    def __init__(self, proto: str) -> None:
+        self.proto = proto
+        self._cleanups = contextlib.ExitStack()
+        self.folder = Path(tempfile.mkdtemp(prefix=f'farm-{proto}-'))
+        self._cleanups.callback(self._tidy_up)
         self.diary = Diary(self.folder / 'diary')
-        self.addCleanup(self.diary.kill_all)
+        self._cleanups.callback(self.diary.kill_all)
         self.port, self.www = free_ports(2)
         self.wires: dict[str, Proxy] = {}
         self.workers: dict[str, Worker] = {}
+
+    def close(self) -> None:
+        self._cleanups.close()
+
+    def _keep(self, process: Process) -> None:
+        self._cleanups.callback(process.stop)
+        self._cleanups.callback(process.kill)  # no need to be polite: `stop` takes the rest
 
     def _tidy_up(self) -> None:
         if 'KEEP_FARM' not in os.environ:  # for whoever looks into a failure
@@ -112,7 +125,7 @@ class FarmCase(SynchronousTestCase):
         names: tuple[str, ...] = ('w1',),
         balancer: str | None = '',
         builders: tuple[str, ...] = ('b',),
-        more: str = '',
+        command: list[str] | None = None,
     ) -> str:
         """`balancer`: its arguments as text, None for a master without one."""
         port: Any = f'tcp:{self.port}:interface=127.0.0.1' if self.proto == 'pb' else self.port
@@ -120,29 +133,29 @@ class FarmCase(SynchronousTestCase):
             workers=list(names),
             builders=list(builders),
             protocols={PROTOCOLS[self.proto]: {'port': port}},
-            command=self.diary.command,
+            command=command or self.diary.command,
             www=self.www,
         )
         if balancer is not None:
             text += BALANCER.format(arguments=balancer)
-        return text + textwrap.dedent(more)
+        return text
 
     def make_master(self, balancer: str | None = '', **more: Any) -> Master:
         self.master = CopiedMaster(
             self.folder / 'master', self.make_config(balancer=balancer, **more)
         )
-        self.addCleanup(self.master.stop)
+        self._keep(self.master)
         return self.master
 
     def make_worker(self, name: str = 'w1', *, reporter: bool = True, wire: bool = True) -> Worker:
         port = self.port
         if wire:
             self.wires[name] = Proxy(self.port)
-            self.addCleanup(self.wires[name].close)
+            self._cleanups.callback(self.wires[name].close)
             port = self.wires[name].port
         made = Worker(self.folder / name, name, port, PROTOCOLS[self.proto], reporter=reporter)
         self.workers[name] = made
-        self.addCleanup(made.stop)
+        self._keep(made)
         return made
 
     def start(self, balancer: str | None = '', *, reporter: bool = True, **more: Any) -> None:
@@ -165,7 +178,7 @@ class FarmCase(SynchronousTestCase):
 
     def drain(self, *more: str, timeout: float = 60, worker: Worker | None = None) -> Drain:
         made = Drain((worker or self.worker).basedir, self.diary, timeout, *more)
-        self.addCleanup(made.end)
+        self._cleanups.callback(made.end)
         return made
 
     def blocked(self) -> dict[str, str]:
@@ -207,14 +220,33 @@ class FarmCase(SynchronousTestCase):
 
         until(answers)
 
-    def assert_clean(self, *processes: Process) -> None:
-        for one in processes:
-            self.assertNotIn('Traceback', one.log)
-            self.assertNotIn('Unhandled', one.log)
 
+def on_both_protocols(test: Callable[[Any, Farm], None]) -> Callable[[Any], None]:
+    """The test, at the same time on a farm that speaks PB and on one that speaks msgpack.
 
-def both(case: type[FarmCase], into: dict[str, Any]) -> None:
-    """Puts a case into its module twice, once a protocol."""
-    for proto in PROTOCOLS:
-        name = f'{case.__name__}On{proto.capitalize()}'
-        into[name] = type(name, (case,), {'proto': proto, '__module__': case.__module__})
+    Most of its time is waiting, so two cost little more than one. FARM_PROTO=pb takes only one.
+    """
+
+    @functools.wraps(test)
+    def run_both(self: TestCase) -> None:
+        protos = os.environ.get('FARM_PROTO', ' '.join(PROTOCOLS)).split()
+        with ThreadPoolExecutor(len(protos)) as pool:
+            going = {proto: pool.submit(run_one, self, proto) for proto in protos}
+        failed = {proto: one.exception() for proto, one in going.items() if one.exception()}
+        if failed:
+            told = [
+                f'on {proto}:\n' + ''.join(traceback.format_exception(type(e), e, e.__traceback__))
+                for proto, e in failed.items()
+                if e is not None
+            ]
+            raise AssertionError('\n'.join(told))
+
+    def run_one(self: TestCase, proto: str) -> None:
+        farm = Farm(proto)
+        try:
+            test(self, farm)
+        finally:
+            farm.close()
+
+    del run_both.__wrapped__  # type: ignore[attr-defined]  # or pytest asks for a fixture "farm"
+    return run_both
