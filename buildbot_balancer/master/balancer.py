@@ -18,6 +18,7 @@ from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.engine import GATE
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import COUNTED
@@ -133,7 +134,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             hooks=Hooks(master, fleet),
             link=link,
             wakes=wakes,
-            gates=Gates(reactor, lambda worker: wakes.happened('gate', worker)),
+            gates=Gates(reactor, lambda worker: wakes.happened(GATE, worker)),
         )
 
     def startService(self) -> defer.Deferred[None]:

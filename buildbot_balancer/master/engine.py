@@ -18,8 +18,9 @@ from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import locks
+from buildbot_balancer.master.fleet import FACTS
 from buildbot_balancer.master.fleet import GONE
-from buildbot_balancer.master.fleet import LIGHTER
+from buildbot_balancer.master.fleet import LOAD
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.views import request_view
@@ -33,6 +34,9 @@ from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
 
 KEPT_DECISIONS = 1000
+GATE = 'gate'  # a fact, as those of the fleet are
+# Facts whose changes wake every builder that has the worker, also one that is being looked at.
+SURELY_HEARD = {'builds', 'mood', 'time'}
 NAME = 'balancer'  # of the service
 
 
@@ -77,6 +81,7 @@ class Engine:
                 worker_view(
                     worker,
                     self.fleet,
+                    now=self.now(),
                     busy=_is_busy(builder, worker),
                     locks_held=locks.held(real, name) if place is not None else (),
                     compatible=await _compatible(builder, place, breq),
@@ -106,16 +111,13 @@ class Engine:
         if self._wakes is None:
             return
         for name, verdict in verdicts.items():
-            if verdict.fact == 'load':
-                self._wakes.on(LIGHTER, name, builder)
-            elif verdict.fact == 'gate':
-                self._wakes.on('gate', name, builder)
+            if verdict.fact in {LOAD, FACTS, GATE}:
+                self._wakes.on(verdict.fact, name, builder)
             elif verdict.fact == 'peers':
                 for peer in verdict.who:
                     self._wakes.on(GONE, peer, builder)
         moments = [v.again_at for v in verdicts.values() if v.again_at is not None]
-        # code that names no fact may say something else at any time
-        if unnamed or any(v.answer is not Answer.NEVER and not v.fact for v in verdicts.values()):
+        if unnamed or any(_may_change_unheard(v) for v in verdicts.values()):
             moments.append(at + self.settings.recheck)
         if moments:
             self._wakes.at(builder, min(moments))
@@ -156,6 +158,13 @@ def for_master(master: Any) -> Engine:
         return engine
     fleet = Fleet(master, master.reactor, Rules(), _ignore)
     return Engine(master, master.reactor, fleet, None, Random())
+
+
+def _may_change_unheard(verdict: Verdict) -> bool:
+    """Code that names no fact may say something else at any time; and while one builder is looked
+    at, a fact may change that it is not registered for yet.
+    """
+    return verdict.answer is not Answer.NEVER and verdict.fact not in SURELY_HEARD
 
 
 def _ignore(event: str, worker: Any) -> None:

@@ -22,12 +22,14 @@ from buildbot_balancer.errors import WireError
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.builds import Builds
+from buildbot_balancer.master.loads import Loads
 from buildbot_balancer.master.order import Order
 
 WILLING = 'willing'  # it may take builds now that it did not take before
 GONE = 'gone'  # it takes no builds any more, or is not connected any more
 COUNTED = 'counted'  # the number of its builds is another one
-LIGHTER = 'lighter'  # its load fell
+LOAD = 'load'  # what is known of the load of its machine is new
+FACTS = 'facts'  # it says of itself something else than before
 
 
 @attrs.define(eq=False)
@@ -47,7 +49,7 @@ class _Entry:
 
 
 class Fleet:
-    """`told(event, worker)` is called with one of WILLING, GONE, COUNTED and LIGHTER."""
+    """`told(event, worker)` is called with one of WILLING, GONE, COUNTED, LOAD and FACTS."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Fleet:
         self._entries: dict[str, _Entry] = {}
         self._stopped = False
         self.builds = Builds(master)
+        self.loads = Loads(self.builds, self._standing_of)
 
     def set_rules(self, rules: Rules) -> None:
         self._rules = rules
@@ -78,6 +81,7 @@ class Fleet:
         """Forgets workers that left the config."""
         for name in set(self._entries) - names:
             _cancel(self._entries.pop(name))
+            self.loads.place(name, None)
 
     # what the workers say
 
@@ -107,13 +111,13 @@ class Fleet:
         before = self.standing(worker)
         entry.heard = Heard(report=report, at=self._reactor.seconds())
         entry.heard_on = connection
+        self.loads.place(worker.workername, report.host)
         after = self._settle(worker, entry)
         if not after.refuses and (before.refuses or after.mood > before.mood):
             self._told(WILLING, worker)
         elif after.refuses and not before.refuses:
             self._told(GONE, worker)
-        elif _falls(before.load, after.load):
-            self._told(LIGHTER, worker)
+        self._tell_of_load(worker, report, facts_are_new=before.facts != after.facts)
         return report
 
     def answer(self, worker: Any) -> Answer:
@@ -163,39 +167,19 @@ class Fleet:
             known = self._settle(worker, entry).refuses
         return known
 
-    def load(self, worker: Any) -> float | None:
-        """Per CPU, with what builds that just started on that machine will add."""
-        entry = self._entry(worker)
-        standing = self.standing(worker)
-        if standing.load is None or entry.heard is None:
-            return None
-        cpus = standing.cpus or 1
-        now = self._reactor.seconds()
-        machine = self._same_machine(standing.host, worker)
-        coming = sum(
-            self.builds.coming_load(one.workername, sampled_at=entry.heard.at, now=now)
-            for one in machine
-        )
-        return standing.load + coming / cpus
+    def _standing_of(self, name: str) -> Standing | None:
+        worker = compat.worker_named(self._master, name)
+        return None if worker is None else self.standing(worker)
 
-    def foreign_load(self, worker: Any) -> float | None:
-        """Per CPU, without what our builds on that machine make; None: unknown."""
-        standing = self.standing(worker)
-        if standing.load is None:
-            return None
-        machine = self._same_machine(standing.host, worker)
-        own = sum(self.standing(one).own or 0.0 for one in machine)
-        return max(standing.load - own, 0.0)
-
-    def _same_machine(self, host: str | None, worker: Any) -> list[Any]:
-        if host is None:
-            return [worker]
-        found = []
-        for one in compat.all_workers(self._master):
-            entry = self._entries.get(one.workername)
-            if entry is not None and entry.heard is not None and entry.heard.report.host == host:
-                found.append(one)
-        return found or [worker]
+    def _tell_of_load(self, worker: Any, report: Report, *, facts_are_new: bool) -> None:
+        if facts_are_new:
+            self._told(FACTS, worker)
+        if report.load is None:
+            return
+        for name in sorted(self.loads.machine(worker.workername)):
+            neighbour = compat.worker_named(self._master, name)
+            if neighbour is not None:
+                self._told(LOAD, neighbour)
 
     def _entry(self, worker: Any) -> _Entry:
         return self._entries.setdefault(worker.workername, _Entry())
@@ -244,12 +228,6 @@ def _cancel(entry: _Entry) -> None:
     if entry.timer is not None and entry.timer.active():
         entry.timer.cancel()
     entry.timer = None
-
-
-def _falls(before: float | None, after: float | None) -> bool:
-    if after is None:
-        return False
-    return before is None or after < before
 
 
 def _announces(worker: Any) -> bool:

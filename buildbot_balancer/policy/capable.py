@@ -52,7 +52,7 @@ def _check_one(worker: WorkerView, name: str, wanted: Any) -> Verdict | None:
             'capability-unknown',
             f'does not say what its {name} is ({_show(wanted)} is required)',
             (worker.name,),
-            fact='mood',  # it may say so in its next report
+            fact='facts',
         )
     if _matches(has, wanted):
         return None

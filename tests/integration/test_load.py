@@ -73,8 +73,7 @@ class Load(MasterCase):
         await self.start_with(MaxLoad(0.5))
         await self.pretend('w1', load=0.9, own=0.0, host='same')
         await self.pretend('w2', load=0.9, own=0.7, host='same')
-        fleet = self.balancer.engine.fleet
-        found = fleet.foreign_load(self.buildbot_worker('w1'))
+        found = self.balancer.engine.fleet.loads.foreign(self.balancer.standing('w1'))
         self.assertAlmostEqual(found, 0.2)
 
     @async_to_deferred
@@ -97,6 +96,17 @@ class Load(MasterCase):
         await self.until(lambda: brid in self.balancer.engine.decisions)
         verdict = self.balancer.engine.decisions[brid].verdicts['w1']
         self.assertEqual(verdict.code, 'load-unknown')
+
+    @async_to_deferred
+    async def test_a_request_starts_when_the_worker_says_that_it_has_what_is_required(self) -> None:
+        await self.start_with(names=('w1',))
+        await self.pretend('w1')
+        brid = await self.request('b0', requires={'gpu': 'yes'})
+        await self.until(lambda: brid in self.balancer.engine.decisions)
+        await self.stays(lambda: not HeldStep.running)
+        await self.pretend('w1', facts={'gpu': 'yes'})
+        await self.started(1)
+        self.let_all_go()
 
     @async_to_deferred
     async def test_a_gate_opens_and_closes_a_worker(self) -> None:
