@@ -34,7 +34,7 @@ setup(
     python_requires='>=3.9',
     packages=find_packages(include=['buildbot_balancer', 'buildbot_balancer.*']),
     package_data={'buildbot_balancer': ['py.typed']},
-    install_requires=['attrs>=22.2', 'click>=8', 'rich>=13', 'zope.interface>=5'],
+    install_requires=['attrs>=22.2', 'click>=8', 'zope.interface>=5'],
     extras_require={
         'master': MASTER,
         'worker': WORKER,
@@ -48,6 +48,7 @@ setup(
             'mypy>=1.10',
             'mypy-zope>=1.0.5',
             'pytest>=8',
+            'rich>=13',
             'ruff>=0.6',
             'types-psutil',
         ],
@@ -62,6 +63,7 @@ setup(
             *entries('policy.verdict', 'Verdict'),
             *entries(
                 'policy.filters',
+                'ChosenWorker',
                 'Connected',
                 'Filter',
                 'HasCapacity',

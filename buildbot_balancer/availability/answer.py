@@ -28,7 +28,6 @@ class Answer:
     running: int = 0  # builds on this worker, those about to start included
     mood: Mood | None = None  # the mood that the master acts on
     free: bool = False
-    refused: str | None = None  # why a report was refused
 
     def to_wire(self) -> str:
         values = attrs.asdict(self)
@@ -48,5 +47,4 @@ _CHECKS: Mapping[str, wire.Check] = {
     'running': wire.integer(0, 2**20),
     'mood': wire.optional(wire.mood),
     'free': wire.boolean,
-    'refused': wire.optional(wire.text(500)),
 }

@@ -103,6 +103,9 @@ def conclude(
     """The standing of one worker at `now`."""
     held_until = _held_until(presence, rules)
     held = held_until is not None and now < held_until
+    if presence.connected and not presence.announced and not presence.heard:
+        # its reporter was detached or uninstalled, and with it went the owner's word
+        heard = None
     if presence.announced and not presence.heard and presence.announcement is not None:
         said = _as_announced(name, presence.announcement, heard, presence, now, rules)
     else:

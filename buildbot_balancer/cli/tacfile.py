@@ -29,7 +29,7 @@ def change(basedir: Path, edit: Callable[[str], str], *, keep: bool = False) -> 
         if keep:
             raise TacError(
                 f'{shown(basedir)} has no {tac.FILE}: '
-                "the reporter of a LocalWorker is attached in the master's config"
+                'a LocalWorker gets its reporter from the Balancer of its master'
             )
         return False
     try:

@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.availability.mood import Mood
-from buildbot_balancer.errors import WordError
 from buildbot_balancer.policy.policy import Policy
 
 
@@ -36,10 +35,9 @@ class Arguments:
         yield from self._builder_problems()
         yield from self._number_problems()
         yield from self._not_yet()
-        try:
-            Mood.parse(str(self.unreported))
-        except WordError as e:
-            yield f'unreported: {e}'
+        moods = [mood.label for mood in Mood]
+        if self.unreported not in moods:
+            yield f'unreported must be one of {", ".join(moods)}, not {self.unreported!r}'
 
     def _builder_problems(self) -> Iterator[str]:
         if self.builders is not None and not _is_text_list(self.builders):
@@ -64,7 +62,7 @@ class Arguments:
 
     def _not_yet(self) -> Iterator[str]:
         """Parts of the design that this version would ignore."""
-        if self.order not in {None, 'builder'}:
+        if self.order not in (None, 'builder'):
             yield (
                 f'order={self.order!r} needs a distributor that this version does not have; it'
                 " keeps Buildbot's own order (order='builder')"

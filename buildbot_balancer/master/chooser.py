@@ -43,13 +43,18 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
     async def _pop_next_build(self) -> tuple[Any, Any]:
         while True:
             breq = await self._next_request()
-            if breq is None or not self.bldr.getAvailableWorkers():
+            if breq is None:
+                return None, None
+            anybody = bool(self.bldr.getAvailableWorkers())
+            if not anybody and self._engine.is_explained(breq.id):
                 return None, None
             # either it starts now, or it is left for the next pass
             self._removeBuildRequest(breq)
             place = await self._place(breq)
             if place is not None:
                 return place, breq
+            if not anybody:  # nor for the requests behind it
+                return None, None
 
     async def _next_request(self) -> Any:
         await self._fetchUnclaimedBrdicts()

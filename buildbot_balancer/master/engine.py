@@ -64,6 +64,7 @@ class Engine:
         self._wakes = wakes
         self._random = random
         self._logged: set[tuple[str, str]] = set()
+        self._reasons: dict[str, tuple[Any, ...]] = {}  # why requests wait, by builder
 
     def now(self) -> float:
         return float(self._reactor.seconds())
@@ -98,11 +99,24 @@ class Engine:
 
     def starts(self, decision: Decision) -> None:
         self._keep(decision)
+        self._reasons.pop(decision.builder, None)
         say(decision.sentence)
 
+    def is_explained(self, request: int) -> bool:
+        """The reason why it waits was looked for not long ago."""
+        last = self.decisions.get(request)
+        return last is not None and self.now() - last.at < self.settings.recheck
+
     def waits(self, decision: Decision) -> None:
-        """Keeps the reason, and arranges to be asked again when something named in it changes."""
+        """Keeps the reason, and arranges to be asked again when something named in it changes.
+
+        The log gets a line when the reason of a builder's requests is another one than before.
+        """
         self._keep(decision)
+        reason = (decision.note, tuple(sorted((n, v.code) for n, v in decision.verdicts.items())))
+        if self._reasons.get(decision.builder) != reason:
+            self._reasons[decision.builder] = reason
+            say(decision.sentence)
         self._arrange(decision.builder, decision.at, decision.verdicts, unnamed=bool(decision.note))
 
     def _arrange(

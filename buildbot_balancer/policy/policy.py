@@ -235,7 +235,7 @@ def _filter_problems(one: Any) -> Iterator[str]:
     if IScorer.providedBy(one):
         yield f'Policy: {type(one).__name__} belongs into scorers, as (scorer, weight)'
     elif isinstance(one, type):
-        yield f'Policy: {one.__name__} in filters must be an object: write {one.__name__}()'
+        yield f'Policy: {one.__name__} in filters must be an object, such as {one.__name__}(...)'
     elif not callable(getattr(one, 'check', None)):
         yield f'Policy: {one!r} in filters has no check(request, worker, now)'
     else:
@@ -252,7 +252,7 @@ def _scorer_problems(pair: Any) -> Iterator[str]:
             yield f'Policy: {pair!r} in scorers is no (scorer, weight) pair'
         return
     if isinstance(scorer, type):
-        yield f'Policy: {scorer.__name__} in scorers must be an object: write {scorer.__name__}()'
+        yield f'Policy: {scorer.__name__} in scorers must be an object, such as {scorer.__name__}()'
     elif not callable(getattr(scorer, 'score', None)):
         yield f'Policy: {scorer!r} in scorers has no score(request, worker, now)'
     else:

@@ -228,8 +228,6 @@ class Reporter(service.Service):
             self._write_status()
 
     def _answered(self, answer: Answer) -> None:
-        if answer.refused:
-            self._refused(answer.refused)
         greeted = self._hearing.answered(answer, self.incarnation)
         if greeted:
             self._send()

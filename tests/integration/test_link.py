@@ -170,6 +170,18 @@ class LinkOnPb(MasterCase):
         self.let_all_go()
 
     @async_to_deferred
+    async def test_a_worker_that_comes_back_without_its_reporter_builds_as_stock(self) -> None:
+        await self.begin()
+        self.say('w1', mood=Mood.OFFLINE)
+        await self.until(lambda: self.mood('w1') == 'offline')
+        await self.disconnect('w1')
+        await self.request()
+        await self.connect('w1', reporter=False)  # detached, or the package is uninstalled
+        await self.started(1)
+        self.assertEqual(self.balancer.standing('w1').freshness.value, 'unreported')
+        self.let_all_go()
+
+    @async_to_deferred
     async def test_an_info_file_without_a_reporter_says_nothing(self) -> None:
         await self.start(connect=False, services=[Balancer(report_grace=3600)])
         info = self.worker_dir('w1') / 'info'
