@@ -32,7 +32,6 @@ ANSWERS = st.builds(
     running=st.integers(0, 2**20),
     mood=st.none() | st.sampled_from(Mood),
     free=st.booleans(),
-    refused=st.none() | lines(500),
 )
 
 
@@ -48,7 +47,7 @@ class WireForm(SynchronousTestCase):
         self.assertEqual(Answer.from_wire(answer.to_wire()), answer)
 
     def test_a_worker_without_a_reporter_logs_a_line_that_says_whose_it_is(self):
-        text = Answer(refused='two\nlines').to_wire()
+        text = Answer(incarnation='two\nlines').to_wire()
         self.assertTrue(text.startswith('buildbot-balancer: {'))
         self.assertEqual(len(text.splitlines()), 1)
 
@@ -71,7 +70,6 @@ class WireForm(SynchronousTestCase):
             ('running', -1),
             ('running', 1.0),
             ('incarnation', 'x' * 65),
-            ('refused', 'x' * 501),
             ('mood', 'merry'),
             ('serving', None),
         ):

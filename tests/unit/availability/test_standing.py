@@ -74,7 +74,7 @@ def attached(**values):
 
 
 def standing(heard=None, presence=None, now=T0, **rules):
-    return conclude('w', heard, presence or Presence(connected=True), now, Rules(**rules))
+    return conclude('w', heard, presence or Presence(connected=True, heard=heard is not None), now, Rules(**rules))
 
 
 def but_for_the_timer(standing):
@@ -99,6 +99,15 @@ class Reported(SynchronousTestCase):
             self.assertIsNone(getattr(concluded, name), name)
         # what a machine is does not age
         self.assertEqual((concluded.cpus, concluded.facts), (4, {'os': 'x'}))
+
+    def test_a_worker_that_came_back_without_its_reporter_is_as_one_that_never_reported(self):
+        presence = Presence(connected=True, announced=False, heard=False)
+        concluded = standing(heard(mood=Mood.OFFLINE), presence, unreported=Mood.EAGER)
+        self.assertEqual(concluded, standing(None, presence, unreported=Mood.EAGER))
+
+    def test_the_word_of_a_worker_that_is_away_is_kept(self):
+        away = Presence(connected=False)
+        self.assertIs(standing(heard(mood=Mood.OFFLINE), away).mood, Mood.OFFLINE)
 
     def test_a_report_is_fresh_then_stale_then_silent(self):
         for age, freshness in (
@@ -233,6 +242,8 @@ class AnyTimeAnyPresence(SynchronousTestCase):
     @settings(deadline=None)
     @given(REPORTS, TIMES, PRESENCES, TIMES, RULES)
     def test_age_alone_never_makes_a_worker_more_willing(self, report, at, presence, now, rules):
+        stock = presence.connected and not presence.announced and not presence.heard
+        assume(not stock)  # its reporter is gone, and its word with it
         presence = attrs.evolve(presence, announcement=None)
         concluded = conclude('w', Heard(report=report, at=at), presence, now, rules)
         if report.until is None or now < report.until:
