@@ -28,3 +28,11 @@ class StoreError(BalancerError):
 
 class NotAWorkerError(BalancerError):
     """The folder that was named is no worker's basedir: it has no ``buildbot.tac`` of a worker."""
+
+
+class StepGroupError(BalancerError):
+    """What a renderable of ``steps`` gave cannot be run as the steps of a group."""
+
+
+class LockConflictError(BalancerError):
+    """A step asks for a lock that its own group or build holds, and would wait for ever."""

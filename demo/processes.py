@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from demo import session
+
 PB = 'pb'
 MSGPACK = 'msgpack_experimental_v7'
 BIN = Path(sys.executable).parent
@@ -36,17 +38,26 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def run(*command: str | Path, cwd: Path | None = None, expect: int | None = 0) -> str:
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    expect: int | None = 0,
+    timeout: float | None = None,
+) -> str:
     """Runs a program of this environment to its end; returns what it printed."""
     program, *rest = command
-    done = subprocess.run(
-        [str(BIN / program), *map(str, rest)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    try:
+        done = subprocess.run(
+            [str(BIN / program), *map(str, rest)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise ProcessError(f'{program} {rest[0]} did not end within {timeout:g} s') from e
     said = done.stdout + done.stderr
     if expect is not None and done.returncode != expect:
         raise ProcessError(f'{program} {rest[0]} ended with {done.returncode}:\n{said[-2000:]}')
@@ -106,17 +117,19 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def stop(self) -> None:
-        """Lets it end by itself; what it has started ends with it."""
+    def stop(self, patience: float = STOP_TIMEOUT) -> None:
+        """Lets it end by itself within `patience` seconds; what it has started ends with it."""
         if self._process is None:
             return
+        started = session.members(self._process.pid)
         if self.alive():
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_TIMEOUT)
+                self._process.wait(patience)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        session.kill([*started, *session.members(self._process.pid)])
         self._process = None
 
 
@@ -125,7 +138,7 @@ class Master(Process):
 
     def __init__(self, basedir: Path, config: str) -> None:
         super().__init__(basedir, 'buildbot', 'start', '--nodaemon')
-        run('buildbot', 'create-master', '-q', basedir)
+        run('buildbot', 'create-master', '-q', basedir, timeout=START_TIMEOUT)
         self.configure(config)
 
     def configure(self, config: str) -> None:
@@ -160,9 +173,10 @@ class Worker(Process):
             where,
             name,
             'pw',
+            timeout=START_TIMEOUT,
         )
         if reporter:
-            run('buildbot-balancer', 'attach', basedir)
+            run('buildbot-balancer', 'attach', basedir, timeout=START_TIMEOUT)
 
     def start(self, *, wait: bool = True, **environment: str) -> None:
         begin = len(self.log)
@@ -170,9 +184,13 @@ class Worker(Process):
         if wait:
             self.wait_for_log('message from master: attached', after=begin)
 
-    def say(self, command: str, *more: str, expect: int | None = 0) -> str:
+    def say(
+        self, command: str, *more: str, expect: int | None = 0, timeout: float | None = None
+    ) -> str:
         """Something on the owner's command line."""
-        return run('buildbot-balancer', command, self.basedir, *more, expect=expect)
+        return run(
+            'buildbot-balancer', command, self.basedir, *more, expect=expect, timeout=timeout
+        )
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:

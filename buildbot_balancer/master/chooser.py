@@ -185,6 +185,11 @@ class _Attempt:
             worker=chosen,
             score=best.total if best is not None else None,
             parts=best.parts if best is not None else (),
+            beaten=tuple(
+                (name, one.total)
+                for name, one in scored.items()
+                if name != chosen and name not in verdicts
+            ),
             verdicts=verdicts,
             note=clean(self.note, 200),
         )

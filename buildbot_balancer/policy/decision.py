@@ -10,6 +10,8 @@ import attrs
 
 from buildbot_balancer.policy.verdict import Verdict
 
+SHOWN = 5  # workers by name in one line
+
 
 @attrs.frozen(kw_only=True)
 class Decision:
@@ -21,6 +23,7 @@ class Decision:
     worker: str | None = None
     score: float | None = None  # 0..100
     parts: tuple[tuple[str, float], ...] = ()
+    beaten: tuple[tuple[str, float], ...] = ()  # who could have taken it too, best first
     verdicts: Mapping[str, Verdict] = attrs.field(factory=dict)
     note: str = ''  # what concerns the request and no worker in particular
 
@@ -31,12 +34,14 @@ class Decision:
             why = self.note or self._why_not()
             return f'request {self.request} of {self.builder} waits: {why}'
         parts = ', '.join(f'{name} {score:.0f}' for name, score in self.parts)
-        best = f' (score {self.score:.0f}: {parts})' if self.score is not None else ''
+        beaten = ', '.join(f'{name} {score:.0f}' for name, score in self.beaten[:SHOWN])
+        before = f'; before {beaten}' if beaten else ''
+        best = f' (score {self.score:.0f}: {parts}{before})' if self.score is not None else ''
         others = f'; {self._others()}' if self.verdicts else ''
         return f'request {self.request} of {self.builder} starts on {self.worker}{best}{others}'
 
     def _others(self) -> str:
-        shown = [f'{name} {v.sentence}' for name, v in sorted(self.verdicts.items())[:5]]
+        shown = [f'{name} {v.sentence}' for name, v in sorted(self.verdicts.items())[:SHOWN]]
         more = len(self.verdicts) - len(shown)
         return '; '.join(shown) + (f'; and {more} more' if more > 0 else '')
 

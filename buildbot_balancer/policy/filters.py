@@ -83,7 +83,7 @@ class HasCapacity:
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if worker.busy:
             return Verdict.not_now(
-                'busy', f'builds {request.builder} already', (worker.name,), fact='builds'
+                'busy', f'runs a build of {request.builder}', (worker.name,), fact='builds'
             )
         if worker.max_builds and worker.running >= worker.max_builds:
             return Verdict.not_now(

@@ -184,8 +184,8 @@ class Config(SynchronousTestCase):
         self.assertEqual(list(Policy(filters=[Mine()]).problems()), [])
 
     def test_a_class_instead_of_an_object_is_told_with_what_to_write(self):
-        self.assertIn('write Willing()', self.problem(filters=[Willing]))
-        self.assertIn('write FewestBuilds()', self.problem(scorers=[(FewestBuilds, 1)]))
+        self.assertIn('such as Willing(...)', self.problem(filters=[Willing]))
+        self.assertIn('such as FewestBuilds(...)', self.problem(scorers=[(FewestBuilds, 1)]))
 
     def test_a_filter_among_the_scorers_and_the_other_way_round_is_told(self):
         self.assertIn('belongs into scorers', self.problem(filters=[FewestBuilds()]))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+from buildbot.config.errors import ConfigErrors
+from buildbot.config.errors import capture_config_errors
+from buildbot.config.master import FileLoader
+from buildbot.config.master import MasterConfig
+from buildbot.interfaces import IConfigurator
+from buildbot.plugins import util
+from buildbot.plugins import worker
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from buildbot_balancer.master.balancer import Balancer
+from buildbot_balancer.master.configurator import BalancerConfigurator
+from buildbot_balancer.policy.policy import Policy
+from buildbot_balancer.policy.tiers import Tiers
+
+CONFIG = """\
+from buildbot.plugins import util, worker
+c = BuildmasterConfig = {{
+    'workers': [worker.Worker('w1', 'pw')],
+    'builders': [
+        util.BuilderConfig(name='b', workernames=['w1'], factory=util.BuildFactory()),
+        {{'name': 'd', 'workernames': ['w1'], 'factory': util.BuildFactory()}},
+    ],
+    'protocols': {{'pb': {{'port': 0}}}},
+    'multiMaster': True,
+    'buildbotNetUsageData': None,
+}}
+{more}
+"""
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.config = {
+            'workers': [worker.Worker('w1', 'pw')],
+            'builders': [
+                util.BuilderConfig(name='b', workernames=['w1'], factory=util.BuildFactory()),
+                {'name': 'd', 'workernames': ['w1'], 'factory': util.BuildFactory()},
+            ],
+        }
+
+    def configure(self, *args, **kwargs):
+        """The errors."""
+        self.config.pop('services', None)
+        with capture_config_errors() as errors:
+            BalancerConfigurator(*args, **kwargs).configure(self.config)
+        return errors.errors
+
+    def problem(self, *args, **kwargs):
+        found = self.configure(*args, **kwargs)
+        self.assertEqual(len(found), 1, found)
+        self.assertTrue(found[0].startswith('util.BalancerConfigurator: '), found)
+        return found[0]
+
+
+class Adding(Case):
+    def test_it_is_a_configurator(self):
+        verifyObject(IConfigurator, BalancerConfigurator())
+
+    def test_it_adds_the_service_with_its_arguments(self):
+        self.assertEqual(self.configure(['b'], recheck=5), [])
+        (service,) = self.config['services']
+        self.assertIsInstance(service, Balancer)
+        self.assertEqual(service.planned().builders, ('b',))
+        self.assertEqual(service.planned().recheck, 5)
+
+    def test_services_that_are_there_stay(self):
+        other = object()
+        self.config['services'] = [other]
+        BalancerConfigurator().configure(self.config)
+        self.assertIs(self.config['services'][0], other)
+        self.assertEqual(len(self.config['services']), 2)
+
+    def test_builders_that_are_objects_and_dicts_both_count(self):
+        self.assertEqual(self.configure(builders=['b', 'd'], policies={'d': Policy()}), [])
+
+
+class Refusing(Case):
+    def test_a_wrong_argument_is_one_sentence(self):
+        self.assertIn('recheck must be', self.problem(recheck='often'))
+        self.assertIn('polcy', self.problem(polcy=None))
+
+    def test_an_unknown_glob_is_an_error(self):
+        self.assertIn("'typo*' matches no builder", self.problem(builders=['b', 'typo*']))
+        self.assertIn("'typo*' matches no builder", self.problem(policies={'typo*': Policy()}))
+        tiers = Policy(filters=[Tiers(['w9'])])
+        self.assertIn("'w9' matches no worker", self.problem(policy=tiers))
+
+    def test_a_second_balancer_is_an_error(self):
+        for way in (Balancer(), BalancerConfigurator()):
+            self.config['services'] = []
+            if isinstance(way, Balancer):
+                self.config['services'].append(way)
+            else:
+                way.configure(self.config)
+            with capture_config_errors() as errors:
+                BalancerConfigurator().configure(self.config)
+            self.assertIn('has a util.Balancer already', errors.errors[0])
+            self.assertEqual(len(self.config['services']), 1)
+
+
+class Checkconfig(SynchronousTestCase):
+    """As ``buildbot checkconfig`` and the master load the file."""
+
+    def load(self, more):
+        Path('master.cfg').write_text(CONFIG.format(more=more))
+        return FileLoader('.', 'master.cfg').loadConfig()
+
+    def errors(self, more):
+        found = self.assertRaises(ConfigErrors, self.load, more).errors
+        for said in found:
+            self.assertNotIn('Traceback', said)
+            self.assertEqual(len(said.splitlines()), 1)
+        return found
+
+    def test_one_line_is_enough(self):
+        config = self.load("c['configurators'] = [util.BalancerConfigurator()]")
+        self.assertIsInstance(config, MasterConfig)
+        self.assertIsInstance(config.services['balancer'], Balancer)
+
+    def test_the_service_alone_is_enough(self):
+        config = self.load("c['services'] = [util.Balancer(builders=['d'])]")
+        self.assertIsInstance(config.services['balancer'], Balancer)
+
+    def test_what_is_wrong_is_a_sentence_either_way(self):
+        for more in (
+            "c['services'] = [util.Balancer(builders=7, recheck=0)]",
+            "c['configurators'] = [util.BalancerConfigurator(builders=7, recheck=0)]",
+        ):
+            found = self.errors(more)
+            self.assertEqual(len(found), 2, found)
+            self.assertIn('builders must be', found[0])
+            self.assertIn('recheck must be', found[1])
+
+    def test_an_argument_that_there_is_not_is_a_sentence_either_way(self):
+        for name, key in (('Balancer', 'services'), ('BalancerConfigurator', 'configurators')):
+            (said,) = self.errors(f'c[{key!r}] = [util.{name}(polcy=1)]')
+            self.assertIn("'polcy'", said)
+
+    def test_an_unknown_glob_is_an_error_of_the_configurator(self):
+        (said,) = self.errors("c['configurators'] = [util.BalancerConfigurator(builders=['typo'])]")
+        self.assertIn("'typo' matches no builder", said)
+
+    def test_services_that_are_no_list_are_buildbots_to_refuse(self):
+        for services in ('7', "'text'", 'None', '()'):
+            more = f"c['services'] = {services}\nc['configurators'] = [util.BalancerConfigurator()]"
+            found = self.errors(more)
+            self.assertIn('services', ' '.join(found))
