@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -39,12 +40,12 @@ class IFleetFilter(IFilter):
     """A filter whose answer depends on the other workers too; asked after all plain filters."""
 
     def check_among(
-        request: RequestView,
-        worker: WorkerView,
-        workers: Sequence[WorkerView],
-        now: float,
-    ) -> Verdict:
-        """`workers`: all of the builder's workers that no filter has ruled out for ever."""
+        request: RequestView, workers: Sequence[WorkerView], now: float
+    ) -> Mapping[str, Verdict]:
+        """By name, the verdicts of those that must not take it now; who is not named may.
+
+        `workers`: all of the builder's workers that no filter has ruled out for ever.
+        """
 
     def tier(worker: WorkerView) -> int:
         """Workers of a lower tier are tried first; the scores decide within one."""

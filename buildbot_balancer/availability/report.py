@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from typing import Callable
 
 import attrs
 
 from buildbot_balancer.availability import wire
 from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.errors import WireError
 
 REASON_LIMIT = 200  # characters of an owner's reason
+LEAST_INTERVAL = 0.1  # seconds between two heartbeats
+MOST_INTERVAL = 3600.0
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +47,20 @@ class Report:
         return wire.encode(values)
 
     @classmethod
+    def usable(cls, values: Mapping[str, Any], unusable: Callable[[str], None]) -> dict[str, Any]:
+        """The measured values that a master would take; `unusable` is told of each other one.
+
+        One bad number must not keep the owner's word from being heard.
+        """
+        good = {}
+        for name, value in values.items():
+            try:
+                good[name] = _CHECKS[name](name, value)
+            except (KeyError, WireError) as e:
+                unusable(str(e))
+        return good
+
+    @classmethod
     def from_wire(cls, text: Any) -> Report:
         """Raises WireError, which names the field at fault."""
         return cls(**wire.decode(text, _CHECKS))
@@ -60,7 +78,7 @@ _CHECKS: Mapping[str, wire.Check] = {
     'until': wire.optional(wire.number(0, 1e11)),
     'word': wire.text(64),
     'draining': wire.boolean,
-    'interval': wire.number(0.1, 3600),
+    'interval': wire.number(LEAST_INTERVAL, MOST_INTERVAL),
     'load': _per_cpu,
     'own': _per_cpu,
     'cpu': _share,

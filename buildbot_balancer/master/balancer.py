@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
 from buildbot_balancer.master.engine import GATE
+from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import COUNTED
@@ -27,6 +27,7 @@ from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.gates import Gates
 from buildbot_balancer.master.hooks import Hooks
 from buildbot_balancer.master.link import Link
+from buildbot_balancer.master.releases import Releases
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.wakes import Wakes
 
@@ -39,6 +40,7 @@ class _Parts:
     hooks: Hooks
     link: Link
     wakes: Wakes
+    releases: Releases
     gates: Gates
 
 
@@ -118,22 +120,33 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
 
     def _make_parts(self) -> _Parts:
         master, reactor = self.master, self.master.reactor
-        wakes = Wakes(reactor, master.botmaster.maybeStartBuildsForBuilder)
+        botmaster = master.botmaster
+
+        def wake(builders: list[str]) -> None:
+            botmaster.brd.maybeStartBuildsOn(builders)  # the distributor may be another one by then
+
+        def builders_of(worker: str) -> list[str]:
+            return [builder.name for builder in botmaster.getBuildersForWorker(worker)]
+
+        wakes = Wakes(reactor, wake, builders_of)
+        releases = Releases(lambda lock: wakes.happened(LOCK, lock))
 
         def told(event: str, worker: Any) -> None:
             if event == WILLING:
-                master.botmaster.maybeStartBuildsForWorker(worker.workername)
+                wakes.worker(worker.workername)
             elif event == COUNTED:
                 link.counted(worker)
             wakes.happened(event, worker.workername)
 
         fleet = Fleet(master, reactor, Settings().rules, told)
         link = Link(master, reactor, fleet)
+        engine = Engine(master, reactor, fleet, wakes, releases)
         return _Parts(
-            engine=Engine(master, reactor, fleet, wakes, Random()),
-            hooks=Hooks(master, fleet),
+            engine=engine,
+            hooks=Hooks(master, fleet, engine.complaints, engine.started),
             link=link,
             wakes=wakes,
+            releases=releases,
             gates=Gates(reactor, lambda worker: wakes.happened(GATE, worker)),
         )
 
@@ -142,8 +155,13 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
 
     async def _start(self) -> None:
         await super().startService()
-        if self._parts is not None:
-            await self._parts.link.start()
+        parts = self._parts
+        if parts is not None:
+            # On a master that is at work, a start that began before the guards were on is waited
+            # for, and counted with the builds that run.
+            await self.master.botmaster.brd.activity_lock.run(lambda: None)
+            parts.engine.fleet.builds.adopt(self.master)
+            await parts.link.start()
         # on a master that is at work already, everything is looked at anew
         self.master.botmaster.maybeStartBuildsForAllBuilders()
 
@@ -159,7 +177,10 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             parts.hooks.take_off()
             parts.wakes.stop()
             parts.gates.stop()
+            parts.releases.stop()
             parts.engine.fleet.stop()
+            if self.master.running:  # Buildbot's own wake at a reconfig came before the guards fell
+                self.master.botmaster.maybeStartBuildsForAllBuilders()
         await super().stopService()
 
     def standing(self, workername: str) -> Standing | None:

@@ -9,17 +9,15 @@ from typing import Any
 import attrs
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from twisted.internet import defer
-from twisted.python.failure import Failure
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
 from buildbot_balancer.availability.text import describe
-from buildbot_balancer.log import failed
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import engine
+from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.ranking import Ranking
-from buildbot_balancer.policy.ranking import Scored
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 
@@ -46,7 +44,7 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
             if breq is None:
                 return None, None
             anybody = bool(self.bldr.getAvailableWorkers())
-            if not anybody and self._engine.is_explained(breq.id):
+            if not anybody and self._is_explained(breq):
                 return None, None
             # either it starts now, or it is left for the next pass
             self._removeBuildRequest(breq)
@@ -64,8 +62,8 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
         if self.nextBuild:
             try:
                 return await self._ask_next_build()
-            except Exception:
-                failed(Failure(), f'from nextBuild of builder {self.bldr.name}; the oldest is next')
+            except Exception as e:  # the oldest of the highest priority is next
+                self._engine.complaints.about(f'nextBuild of builder {self.bldr.name}', e)
         # sorted by id already, and the sort is stable: the oldest of the highest priority
         first = max(rows, key=lambda row: row['priority'])
         return await self._getBuildRequestForBrdict(first)
@@ -78,23 +76,25 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
     async def _place(self, breq: Any) -> Any:
         """The WorkerForBuilder on which `breq` starts now; None: it waits."""
         try:
-            outlook = await self._engine.outlook(self.bldr, breq)
+            attempt = _Attempt(self, breq, await self._engine.outlook(self.bldr, breq))
+            place = await attempt.run()
+            if place is None:
+                self._engine.waits(attempt.decision(None), attempt.verdicts())
+            else:
+                self._engine.decisions.propose(attempt.decision(place.worker.workername))
         except Exception as e:
-            failed(Failure(), f'while choosing a worker for request {breq.id} of {self.bldr.name}')
-            return self._wait(breq, None, f'its choice failed: {describe(e)}')
-        attempt = _Attempt(self, breq, outlook)
-        place = await attempt.run()
-        if place is None:
-            return self._wait(breq, attempt, attempt.note)
-        self._engine.starts(attempt.decision(place.worker.workername))
+            self._engine.complaints.about(f'the choice for builder {self.bldr.name}', e)
+            note = clean(f'its choice failed: {describe(e)}', 200)
+            failed = Decision(
+                request=breq.id, builder=self.bldr.name, at=self._engine.now(), note=note
+            )
+            self._engine.waits(failed, {})
+            return None
         return place
 
-    def _wait(self, breq: Any, attempt: _Attempt | None, note: str) -> None:
-        if attempt is not None:
-            self._engine.waits(attempt.decision(None))
-            return
-        said, at = clean(note, 200), self._engine.now()
-        self._engine.waits(Decision(request=breq.id, builder=self.bldr.name, at=at, note=said))
+    def _is_explained(self, breq: Any) -> bool:
+        """The reason why it waits was looked for not long ago."""
+        return self._engine.decisions.is_recent(breq.id, self._engine.settings.recheck)
 
     async def ask_next_worker(self, places: Sequence[Any], breq: Any) -> Any:
         """The builder's own `nextWorker`; None where it has none to say."""
@@ -119,6 +119,10 @@ class _Attempt:
         return self.outlook.request
 
     @property
+    def complaints(self) -> Complaints:
+        return self.chooser._engine.complaints  # noqa: SLF001  one file, one pass
+
+    @property
     def ranking(self) -> Ranking:
         return self.outlook.ranking
 
@@ -141,7 +145,7 @@ class _Attempt:
             try:
                 place = await self.chooser.ask_next_worker(places, self.breq)
             except Exception as e:
-                failed(Failure(), f'from nextWorker of builder {self.request.builder}')
+                self.complaints.about(f'nextWorker of builder {self.request.builder}', e)
                 self.note = f'its nextWorker raised {describe(e)}'
                 return None
             if place is None:
@@ -157,7 +161,7 @@ class _Attempt:
         try:
             can = await defer.maybeDeferred(self.chooser.canStartBuild, place, self.breq)
         except Exception as e:
-            failed(Failure(), f'from canStartBuild of builder {self.request.builder}')
+            self.complaints.about(f'canStartBuild of builder {self.request.builder}', e)
             said = f'makes canStartBuild raise {describe(e)}'
             self.refused[name] = Verdict.unknown('can-start-build', said, (name,))
             return False
@@ -169,16 +173,23 @@ class _Attempt:
         )
         return False
 
-    def decision(self, chosen: str | None) -> Decision:
-        scored: dict[str, Scored] = {one.worker.name: one for one in self.ranking}
-        best = scored.get(chosen) if chosen is not None else None
-        verdicts = {**self.ranking.verdicts, **self.refused}
-        for name in scored:
-            if name != chosen and name not in self.outlook.places and name not in verdicts:
-                verdicts[name] = Verdict.not_now(
+    def verdicts(self) -> dict[str, Verdict]:
+        """Of all workers that could not take it, by name."""
+        found = {**self.ranking.verdicts, **self.refused}
+        for one in self.ranking:
+            name = one.worker.name
+            if name not in self.outlook.places and name not in found:
+                found[name] = Verdict.not_now(
                     'unavailable', 'is not available to Buildbot', (name,), fact='builds'
                 )
-        return Decision(
+        return found
+
+    def decision(self, chosen: str | None) -> Decision:
+        scored = {one.worker.name: one for one in self.ranking}
+        best = scored.get(chosen) if chosen is not None else None
+        verdicts = self.verdicts()
+        return Decision.of(
+            verdicts,
             request=self.request.id,
             builder=self.request.builder,
             at=self.outlook.at,
@@ -190,6 +201,5 @@ class _Attempt:
                 for name, one in scored.items()
                 if name != chosen and name not in verdicts
             ),
-            verdicts=verdicts,
             note=clean(self.note, 200),
         )

@@ -48,27 +48,25 @@ def runs_a_build(wfb: Any) -> bool:
     return wfb.state == States.DETACHED and is_latent(wfb.worker)
 
 
-def places_with_builds(worker: Any) -> Iterator[Any]:
-    """The WorkerForBuilders of `worker` that have a build; asks only the worker."""
-    for wfb in worker.workerforbuilders.values():
-        if runs_a_build(wfb):
-            yield wfb
+def build_on(builder: Any, wfb: Any) -> Any:
+    """The build that was just started on a place; None where there is none (any more)."""
+    for build in reversed(builder.building):
+        if build.workerforbuilder is wfb:
+            return build
+    return None
 
 
-def all_places_with_builds(master: Any, worker: Any) -> set[Any]:
-    """As `places_with_builds`, and the ones that a reconfig or a lost connection took from the
-    worker while their build goes on; asks every builder.
+def builds_going_on(master: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(worker's name, WorkerForBuilder, Build) of all builds, also of builders that have left the
+    config while they run.
     """
-    found = set(places_with_builds(worker))
-    for builder in master.botmaster.builders.values():
+    builders = set(master.botmaster.builders.values())
+    for worker in all_workers(master):
+        builders.update(wfb.builder for wfb in worker.workerforbuilders.values())
+    for builder in builders:
         for build in builder.building:
-            if getattr(build, 'workername', None) == worker.workername and not build.finished:
-                found.add(build.workerforbuilder)
-    return found
-
-
-def connection_of(master: Any, name: str) -> Any:
-    return master.workers.connections.get(name)
+            if build.workerforbuilder is not None and not build.finished:
+                yield build.workername, build.workerforbuilder, build
 
 
 def all_workers(master: Any) -> list[Any]:

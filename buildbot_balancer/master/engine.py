@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -13,15 +12,15 @@ from buildbot.process.build import Build
 from buildbot.process.properties import Properties
 
 from buildbot_balancer.availability.standing import Rules
-from buildbot_balancer.availability.text import describe
-from buildbot_balancer.log import failed
-from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import locks
+from buildbot_balancer.master.complaints import Complaints
+from buildbot_balancer.master.decisions import Decisions
 from buildbot_balancer.master.fleet import FACTS
 from buildbot_balancer.master.fleet import GONE
 from buildbot_balancer.master.fleet import LOAD
 from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.releases import Releases
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.views import request_view
 from buildbot_balancer.master.views import worker_view
@@ -33,8 +32,10 @@ from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
 
-KEPT_DECISIONS = 1000
-GATE = 'gate'  # a fact, as those of the fleet are
+# Facts, beside those of the fleet.
+GATE = 'gate'
+LOCK = 'lock'
+PEERS = 'peers'
 # Facts whose changes wake every builder that has the worker, also one that is being looked at.
 SURELY_HEARD = {'builds', 'mood', 'time'}
 NAME = 'balancer'  # of the service
@@ -51,73 +52,77 @@ class Outlook:
 
 
 class Engine:
-    """`random` decides between equals; `reactor` is the clock."""
+    """`random` decides between equals; `reactor` is the clock. `wakes` and `releases` None: nobody
+    is woken.
+    """
 
     def __init__(
-        self, master: Any, reactor: Any, fleet: Fleet, wakes: Wakes | None, random: Random
+        self,
+        master: Any,
+        reactor: Any,
+        fleet: Fleet,
+        wakes: Wakes | None = None,
+        releases: Releases | None = None,
+        random: Random | None = None,
     ) -> None:
         self.settings = Settings()
         self.fleet = fleet
-        self.decisions: OrderedDict[int, Decision] = OrderedDict()  # the last one of each request
+        self.complaints = Complaints(self.now)
+        self.decisions = Decisions(self.now)
         self._master = master
         self._reactor = reactor
         self._wakes = wakes
-        self._random = random
-        self._logged: set[tuple[str, str]] = set()
-        self._reasons: dict[str, tuple[Any, ...]] = {}  # why requests wait, by builder
+        self._releases = releases
+        self._random = random or Random()
 
     def now(self) -> float:
         return float(self._reactor.seconds())
 
     async def outlook(self, builder: Any, breq: Any) -> Outlook:
         """Ranks all workers of the builder for one request."""
-        places = {wfb.worker.workername: wfb for wfb in builder.getAvailableWorkers()}
         real = await locks.real_locks(builder)
+        offered = builder.getAvailableWorkers()
+        compatible = {
+            wfb.worker.workername: await _compatible(builder, wfb, breq) for wfb in offered
+        }
+        # From here on nothing waits, so that all that is seen is of one moment.
+        places = {wfb.worker.workername: wfb for wfb in builder.getAvailableWorkers()}
         request = request_view(breq, builder, self.now())
-        workers = []
-        for worker in self._workers(builder, places):
-            name = worker.workername
-            place = places.get(name)
-            workers.append(
-                worker_view(
-                    worker,
-                    self.fleet,
-                    now=self.now(),
-                    busy=_is_busy(builder, worker),
-                    locks_held=locks.held(real, name) if place is not None else (),
-                    compatible=await _compatible(builder, place, breq),
-                )
+        workers = [
+            worker_view(
+                worker,
+                self.fleet,
+                now=self.now(),
+                busy=_is_busy(builder, worker),
+                locks_held=self._locks_held(real, worker.workername) if real else (),
+                compatible=compatible.get(worker.workername),
             )
+            for worker in self._workers(builder, places)
+        ]
         return Outlook(request, self.rank(request, workers), places, self.now())
 
     def rank(self, request: RequestView, workers: list[WorkerView]) -> Ranking:
         policy = self.settings.policy_for(request.builder)
         ranking = policy.rank(request, workers, self.now(), self._random)
         for problem in ranking.problems:
-            self._log_once(request.builder, problem.author, problem.error)
+            self.complaints.about(
+                f'{problem.author} in the policy of builder {request.builder}', problem.error
+            )
         return ranking
 
-    def starts(self, decision: Decision) -> None:
-        self._keep(decision)
-        self._reasons.pop(decision.builder, None)
-        say(decision.sentence)
+    def started(self, requests: list[int]) -> None:
+        for request in requests:
+            self.decisions.started(request)
 
-    def is_explained(self, request: int) -> bool:
-        """The reason why it waits was looked for not long ago."""
-        last = self.decisions.get(request)
-        return last is not None and self.now() - last.at < self.settings.recheck
+    def waits(self, decision: Decision, verdicts: Mapping[str, Verdict]) -> None:
+        """Keeps the reason, and arranges to be asked again when something named in it changes."""
+        self.decisions.waits(decision)
+        self._arrange(decision.builder, decision.at, verdicts, unnamed=bool(decision.note))
 
-    def waits(self, decision: Decision) -> None:
-        """Keeps the reason, and arranges to be asked again when something named in it changes.
-
-        The log gets a line when the reason of a builder's requests is another one than before.
-        """
-        self._keep(decision)
-        reason = (decision.note, tuple(sorted((n, v.code) for n, v in decision.verdicts.items())))
-        if self._reasons.get(decision.builder) != reason:
-            self._reasons[decision.builder] = reason
-            say(decision.sentence)
-        self._arrange(decision.builder, decision.at, decision.verdicts, unnamed=bool(decision.note))
+    def watch(self, outlook: Outlook) -> None:
+        """As `waits`, for a builder whose own chooser asked and may not start it."""
+        verdicts = outlook.ranking.verdicts
+        self._arrange(outlook.request.builder, outlook.at, verdicts, unnamed=False)
 
     def _arrange(
         self, builder: str, at: float, verdicts: Mapping[str, Verdict], *, unnamed: bool
@@ -127,19 +132,21 @@ class Engine:
         for name, verdict in verdicts.items():
             if verdict.fact in {LOAD, FACTS, GATE}:
                 self._wakes.on(verdict.fact, name, builder)
-            elif verdict.fact == 'peers':
-                for peer in verdict.who:
-                    self._wakes.on(GONE, peer, builder)
+            elif verdict.fact in {LOCK, PEERS}:
+                for one in verdict.who:
+                    self._wakes.on(LOCK if verdict.fact == LOCK else GONE, one, builder)
         moments = [v.again_at for v in verdicts.values() if v.again_at is not None]
         if unnamed or any(_may_change_unheard(v) for v in verdicts.values()):
             moments.append(at + self.settings.recheck)
         if moments:
             self._wakes.at(builder, min(moments))
 
-    def watch(self, outlook: Outlook) -> None:
-        """As `waits`, for a builder whose own chooser asked and may not start it."""
-        request = outlook.request
-        self._arrange(request.builder, outlook.at, outlook.ranking.verdicts, unnamed=False)
+    def _locks_held(self, real: list[tuple[Any, Any]], workername: str) -> tuple[str, ...]:
+        held = locks.held(real, workername)
+        if self._releases is not None:
+            for lock in held:
+                self._releases.watch(lock)
+        return tuple(lock.lockName for lock in held)
 
     def _workers(self, builder: Any, places: Mapping[str, Any]) -> list[Any]:
         found = {name: wfb.worker for name, wfb in places.items()}
@@ -149,20 +156,6 @@ class Engine:
                 found[name] = worker
         return list(found.values())
 
-    def _keep(self, decision: Decision) -> None:
-        self.decisions.pop(decision.request, None)
-        self.decisions[decision.request] = decision
-        while len(self.decisions) > KEPT_DECISIONS:
-            self.decisions.popitem(last=False)
-
-    def _log_once(self, builder: str, author: str, error: Exception) -> None:
-        """With its traceback; each author and error once, not for each worker of each pass."""
-        key = (author, describe(error))
-        if key in self._logged or len(self._logged) >= KEPT_DECISIONS:
-            return
-        self._logged.add(key)
-        failed(compat.failure_of(error), f'from {author} in the policy of builder {builder}')
-
 
 def for_master(master: Any) -> Engine:
     """The engine of the master's Balancer; without one, the default policy on what there is."""
@@ -171,12 +164,12 @@ def for_master(master: Any) -> Engine:
         engine: Engine = balancer.engine
         return engine
     fleet = Fleet(master, master.reactor, Rules(), _ignore)
-    return Engine(master, master.reactor, fleet, None, Random())
+    return Engine(master, master.reactor, fleet)
 
 
 def _may_change_unheard(verdict: Verdict) -> bool:
-    """Code that names no fact may say something else at any time; and while one builder is looked
-    at, a fact may change that it is not registered for yet.
+    """Code that names no fact may say something else at any time; and while the hooks of a builder
+    are asked, a fact may change that nobody is registered for yet.
     """
     return verdict.answer is not Answer.NEVER and verdict.fact not in SURELY_HEARD
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from typing import Callable
 
@@ -28,7 +29,7 @@ from buildbot_balancer.master.order import Order
 WILLING = 'willing'  # it may take builds now that it did not take before
 GONE = 'gone'  # it takes no builds any more, or is not connected any more
 COUNTED = 'counted'  # the number of its builds is another one
-LOAD = 'load'  # what is known of the load of its machine is new
+LOAD = 'load'  # what others make of load on its machine is less, or known now
 FACTS = 'facts'  # it says of itself something else than before
 
 
@@ -64,7 +65,7 @@ class Fleet:
         self._told = told
         self._entries: dict[str, _Entry] = {}
         self._stopped = False
-        self.builds = Builds(master)
+        self.builds = Builds()
         self.loads = Loads(self.builds, self._standing_of)
 
     def set_rules(self, rules: Rules) -> None:
@@ -111,42 +112,41 @@ class Fleet:
         before = self.standing(worker)
         entry.heard = Heard(report=report, at=self._reactor.seconds())
         entry.heard_on = connection
+        foreign = self._foreign(worker, report.host)
         self.loads.place(worker.workername, report.host)
         after = self._settle(worker, entry)
         if not after.refuses and (before.refuses or after.mood > before.mood):
             self._told(WILLING, worker)
-        elif after.refuses and not before.refuses:
+        elif before.mood.starts_builds and not after.mood.starts_builds:
             self._told(GONE, worker)
-        self._tell_of_load(worker, report, facts_are_new=before.facts != after.facts)
+        if before.facts != after.facts:
+            self._told(FACTS, worker)
+        for name, load in self._foreign(worker, report.host).items():
+            if load is not None and _falls(foreign.get(name), load):
+                self._told(LOAD, compat.worker_named(self._master, name))
         return report
 
     def answer(self, worker: Any) -> Answer:
         """What the reporter of `worker` is told now."""
         entry = self._entry(worker)
         standing = self.standing(worker)
-        refuses = entry.heard_on is worker.conn and not standing.mood.starts_builds
-        # The promise wants the whole truth; a heartbeat does with what is cheap to know.
-        running = self.builds.count_all(worker) if refuses else self.builds.count(worker)
+        heard_no = entry.heard_on is worker.conn and not standing.mood.starts_builds
+        running = standing.presence.running
         report = entry.heard.report if entry.heard is not None else None
         return Answer(
             incarnation=report.incarnation if report is not None else '',
             seq=report.seq if report is not None else -1,
             running=running,
             mood=standing.mood,
-            free=refuses and running == 0,
+            free=heard_no and running == 0,
         )
 
     # what Buildbot does
 
-    def build_starting(self, worker: Any, wfb: Any) -> None:
-        self.builds.starting(worker.workername, wfb, self._reactor.seconds())
-
-    def build_started(self, worker: Any, wfb: Any) -> None:
-        self.builds.started(worker.workername, wfb)
+    def build_started(self, worker: Any) -> None:
         self._told(COUNTED, worker)
 
-    def build_finished(self, worker: Any, wfb: Any) -> None:
-        self.builds.finished(worker.workername, wfb)
+    def build_finished(self, worker: Any) -> None:
         self._told(COUNTED, worker)
 
     # what follows from it
@@ -171,15 +171,11 @@ class Fleet:
         worker = compat.worker_named(self._master, name)
         return None if worker is None else self.standing(worker)
 
-    def _tell_of_load(self, worker: Any, report: Report, *, facts_are_new: bool) -> None:
-        if facts_are_new:
-            self._told(FACTS, worker)
-        if report.load is None:
-            return
-        for name in sorted(self.loads.machine(worker.workername)):
-            neighbour = compat.worker_named(self._master, name)
-            if neighbour is not None:
-                self._told(LOAD, neighbour)
+    def _foreign(self, worker: Any, host: str | None) -> dict[str, float | None]:
+        """Foreign load by name, of all workers on this machine."""
+        names = self.loads.machine(worker.workername) | self.loads.on_host(host)
+        standings = [self._standing_of(name) for name in names]
+        return {one.name: self.loads.foreign(one) for one in standings if one is not None}
 
     def _entry(self, worker: Any) -> _Entry:
         return self._entries.setdefault(worker.workername, _Entry())
@@ -197,7 +193,7 @@ class Fleet:
             graceful=compat.is_graceful(worker),
             quarantined=compat.is_quarantined(worker),
             latent=compat.is_latent(worker),
-            running=self.builds.count(worker),
+            running=self.builds.count(worker.workername),
             max_builds=worker.max_builds,
             attached_at=entry.attached_at,
             announced=connection is not None and _announces(worker),
@@ -230,8 +226,13 @@ def _cancel(entry: _Entry) -> None:
     entry.timer = None
 
 
+def _falls(before: float | None, after: float) -> bool:
+    return before is None or after < before
+
+
 def _announces(worker: Any) -> bool:
-    return COMMAND in (worker.worker_commands or {})
+    # what a worker says may be of any type
+    return isinstance(worker.worker_commands, Mapping) and COMMAND in worker.worker_commands
 
 
 def _announcement(worker: Any, connection: Any) -> Announcement | None:

@@ -26,13 +26,16 @@ class Gates:
         self._reactor = reactor
         self._changed = changed
         self._loops: list[task.LoopingCall] = []
+        self._asked: set[defer.Deferred[Any]] = set()
+        self._generation = 0
         self._said: dict[tuple[str, str], str] = {}
 
     def watch(self, gates: Iterable[Gate], workers: Iterable[str]) -> None:
         """In the place of what was watched before; each gate is asked at once."""
         self.stop()
-        for gate in gates:
-            names = sorted(name for name in workers if gate.matches(name))
+        known = list(workers)
+        for gate in {id(gate): gate for gate in gates}.values():
+            names = sorted(name for name in known if gate.matches(name))
             loop = task.LoopingCall(self._ask_all, gate, names)
             loop.clock = self._reactor
             loop.start(gate.every)
@@ -43,6 +46,9 @@ class Gates:
             if loop.running:
                 loop.stop()
         self._loops = []
+        self._generation += 1
+        for asked in list(self._asked):
+            asked.cancel()
 
     def _ask_all(self, gate: Gate, names: list[str]) -> defer.Deferred[Any]:
         return defer.DeferredList([self._ask(gate, name) for name in names])
@@ -51,11 +57,21 @@ class Gates:
         args = (name,) if _takes_a_name(gate.check_function) else ()
         asked: defer.Deferred[Any] = defer.maybeDeferred(gate.check_function, *args)
         asked.addTimeout(min(TIMEOUT, max(gate.every, 1)), self._reactor)
-        asked.addCallbacks(
-            lambda answer: self._record(gate, name, opened=bool(answer), problem=None),
-            lambda why: self._failed(gate, name, why),
-        )
+        asked.addCallback(bool)
+        self._asked.add(asked)
+        asked.addBoth(self._answered, gate, name, asked, self._generation)
         return asked
+
+    def _answered(
+        self, answer: Any, gate: Gate, name: str, asked: defer.Deferred[Any], generation: int
+    ) -> None:
+        self._asked.discard(asked)
+        if generation != self._generation:
+            return  # nobody watches that gate any more
+        if isinstance(answer, Failure):
+            self._failed(gate, name, answer)
+        else:
+            self._record(gate, name, opened=answer, problem=None)
 
     def _failed(self, gate: Gate, name: str, why: Failure) -> None:
         if why.check(defer.TimeoutError):

@@ -19,14 +19,25 @@ from twisted.internet import defer
 
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
+from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.overlays import Overlays
 
 
 class Hooks:
-    def __init__(self, master: Any, fleet: Fleet) -> None:
+    """`on_started(requests)` is called with the ids of the requests whose build has started."""
+
+    def __init__(
+        self,
+        master: Any,
+        fleet: Fleet,
+        complaints: Complaints,
+        on_started: Callable[[list[int]], None],
+    ) -> None:
         self._master = master
         self._fleet = fleet
+        self._complaints = complaints
+        self._on_started = on_started
         self._overlays = Overlays()
 
     def guard_all(self) -> None:
@@ -42,18 +53,32 @@ class Hooks:
 
     def guard_worker(self, worker: Any) -> None:
         def can_start(stock: Callable[[], bool]) -> Callable[[], bool]:
-            return lambda: not self._fleet.refuses(worker) and stock()
+            return lambda: not self._refuses(worker) and stock()
 
         def build_finished(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
             def finished(wfb: Any) -> Any:
                 result = stock(wfb)
-                self._fleet.build_finished(worker, wfb)
+                self._shielded(self._fleet.build_finished, worker)
                 return result
 
             return finished
 
         self._overlays.put(worker, 'canStartBuild', can_start)
         self._overlays.put(worker, 'buildFinished', build_finished)
+
+    def _refuses(self, worker: Any) -> bool:
+        # a defect here must not end the pass over a builder, nor start a build on this worker
+        try:
+            return self._fleet.refuses(worker)
+        except Exception as e:
+            self._complaints.about(f'the standing of worker {worker.workername}', e)
+            return True
+
+    def _shielded(self, function: Callable[..., Any], *args: Any) -> None:
+        try:
+            function(*args)
+        except Exception as e:
+            self._complaints.about(function.__qualname__, e)
 
     def guard_builder(self, builder: Any) -> None:
         def maybe_start(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +110,7 @@ class Hooks:
         worker = wfb.worker
         if worker is None:
             return defer.succeed(False)
-        if self._fleet.refuses(worker):
+        if self._refuses(worker):
             say(
                 f'a build of {builder.name} was about to start on {worker.workername}, which'
                 f' refuses since; its request waits again'
@@ -93,11 +118,15 @@ class Hooks:
             return defer.succeed(False)
         # From here until the place is marked as building the build is counted as starting, so
         # that nobody is told meanwhile that the worker is free.
-        self._fleet.build_starting(worker, wfb)
+        self._fleet.builds.starting(worker.workername, wfb, self._master.reactor.seconds())
         started: defer.Deferred[bool] = defer.maybeDeferred(stock, wfb, breqs)
-        started.addBoth(self._started, worker, wfb)
+        started.addBoth(self._started, builder, worker, wfb, breqs)
         return started
 
-    def _started(self, result: Any, worker: Any, wfb: Any) -> Any:
-        self._fleet.build_started(worker, wfb)
+    def _started(self, result: Any, builder: Any, worker: Any, wfb: Any, breqs: Any) -> Any:
+        build = compat.build_on(builder, wfb) if result is True else None
+        self._fleet.builds.started(worker.workername, wfb, build)
+        self._shielded(self._fleet.build_started, worker)
+        if result is True:
+            self._shielded(self._on_started, [breq.id for breq in breqs])
         return result

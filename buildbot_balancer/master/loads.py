@@ -6,7 +6,6 @@ Workers that report the same host are on one machine, and their builds share its
 
 from __future__ import annotations
 
-from typing import Any
 from typing import Callable
 
 from buildbot_balancer.availability.standing import Standing
@@ -38,6 +37,9 @@ class Loads:
         host = self._host_of.get(name)
         return {name} if host is None else self._hosts[host]
 
+    def on_host(self, host: str | None) -> set[str]:
+        return self._hosts.get(host, set()) if host is not None else set()
+
     def expected(self, standing: Standing, now: float) -> float | None:
         """Per CPU, with what builds that just started there will add; None: unknown."""
         if standing.load is None or standing.reported_at is None:
@@ -53,6 +55,12 @@ class Loads:
         """Per CPU, without what our builds on that machine make; None: unknown."""
         if standing.load is None:
             return None
-        found: list[Any] = [self._standing(name) for name in self.machine(standing.name)]
-        own = sum(one.own or 0.0 for one in found if one is not None)
-        return max(standing.load - own, 0.0)
+        found = [self._standing(name) for name in self.machine(standing.name)]
+        return max(standing.load - sum(_own(one) for one in found if one is not None), 0.0)
+
+
+def _own(standing: Standing) -> float:
+    # a worker speaks for others on its machine here: not for more than it has seen itself
+    if standing.own is None or standing.load is None:
+        return 0.0
+    return min(standing.own, standing.load)

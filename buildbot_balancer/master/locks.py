@@ -18,10 +18,11 @@ async def real_locks(builder: Any) -> list[tuple[Any, Any]]:
     return list(await builder.botmaster.getLockFromLockAccesses(locks, builder.config_version))
 
 
-def held(locks: list[tuple[Any, Any]], workername: str) -> tuple[str, ...]:
-    """The names of the locks that a build on this worker would have to wait for."""
-    return tuple(
-        lock.lockName
-        for lock, access in locks
-        if not lock.getLockForWorker(workername).isAvailable(None, access)
-    )
+def held(locks: list[tuple[Any, Any]], workername: str) -> list[Any]:
+    """The real locks that a build on this worker would have to wait for."""
+    found = []
+    for one, access in locks:
+        lock = one.getLockForWorker(workername)
+        if not lock.isAvailable(None, access):
+            found.append(lock)
+    return found

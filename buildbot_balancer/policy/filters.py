@@ -166,11 +166,13 @@ class Filter:
     code: str
     function: Callable[..., Any]
     sentence: str
+    arguments: int = attrs.field(eq=False)  # how many of the three the function takes
 
     def __init__(
         self, code: str, function: Callable[..., Any], sentence: str | None = None
     ) -> None:
-        self.__attrs_init__(code, function, sentence or f'is refused by the filter {code}')
+        said = sentence or f'is refused by the filter {code}'
+        self.__attrs_init__(code, function, said, _arity(function))
 
     def problems(self) -> Iterator[str]:
         if not isinstance(self.code, str) or not self.code:
@@ -179,8 +181,7 @@ class Filter:
             yield f'Filter {self.code!r}: {self.function!r} cannot be called'
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
-        wanted = (request, worker, now)[: _arity(self.function)]
-        answer = self.function(*wanted)
+        answer = self.function(*(request, worker, now)[: self.arguments])
         if isinstance(answer, Verdict):
             return answer
         if answer:

@@ -59,16 +59,14 @@ class Gate:
         return fnmatchcase(name, self.worker_glob)
 
     def record(self, name: str, *, opened: bool, now: float, problem: str | None = None) -> bool:
-        """Keeps what `check` said of a worker; True where that changes the filter's answer."""
+        """Keeps what `check` said of a worker; True where it is something else than before."""
         before = self._known.get(name)
         closed_at = (before.closed_at if before else None) if opened else now
-        self._known[name] = after = _Known(opened, problem, closed_at)
-        return self._open_at(before, now) != self._open_at(after, now)
+        self._known[name] = _Known(opened, problem, closed_at)
+        return before is None or (before.opened, before.problem) != (opened, problem)
 
-    def _open_at(self, known: _Known | None, now: float) -> bool:
-        if known is None or not known.opened:
-            return False
-        return known.closed_at is None or now >= known.closed_at + self.cooldown
+    def _is_open(self, known: _Known, now: float) -> bool:
+        return known.opened and (known.closed_at is None or now >= known.closed_at + self.cooldown)
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if not self.matches(worker.name):
@@ -81,7 +79,7 @@ class Gate:
             return Verdict.unknown(
                 'gate-error', f'has a gate that {known.problem}', who, fact='gate'
             )
-        if self._open_at(known, now):
+        if self._is_open(known, now):
             return Verdict.yes()
         if known.opened and known.closed_at is not None:
             again_at = known.closed_at + self.cooldown

@@ -21,6 +21,7 @@ from buildbot_balancer.interfaces import IScorer
 from buildbot_balancer.policy.capable import Capable
 from buildbot_balancer.policy.filters import ChosenWorker
 from buildbot_balancer.policy.filters import Connected
+from buildbot_balancer.policy.filters import Filter
 from buildbot_balancer.policy.filters import HasCapacity
 from buildbot_balancer.policy.filters import LocksFree
 from buildbot_balancer.policy.filters import Willing
@@ -32,6 +33,7 @@ from buildbot_balancer.policy.scorers import EagerFirst
 from buildbot_balancer.policy.scorers import FewestBuilds
 from buildbot_balancer.policy.scorers import LeastLoaded
 from buildbot_balancer.policy.scorers import RunningBeforeLatent
+from buildbot_balancer.policy.verdict import Answer
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
@@ -72,8 +74,8 @@ class Policy:
         reluctant_after: float = 0,
     ) -> None:
         self.__attrs_init__(
-            tuple(default_filters() if filters is None else filters),
-            tuple(default_scorers() if scorers is None else scorers),
+            _listed(default_filters() if filters is None else filters),
+            _listed(default_scorers() if scorers is None else scorers),
             reluctant_after,
         )
 
@@ -119,7 +121,7 @@ class Policy:
             try:
                 verdict = _as_verdict(one.check(request, worker, now))
             except Exception as e:
-                verdict = _broken(one, e, problems)
+                verdict = _broken(one, worker, e, problems)
             if not verdict.passes:
                 return verdict
         return Verdict.yes()
@@ -135,15 +137,17 @@ class Policy:
         for one in self.filters:
             if not IFleetFilter.providedBy(one):
                 continue
-            hopeful = [w for w in workers if verdicts[w.name].answer.value != 'never']
-            for worker in hopeful:
-                if not verdicts[worker.name].passes:
-                    continue
-                try:
-                    verdict = _as_verdict(one.check_among(request, worker, hopeful, now))
-                except Exception as e:
-                    verdict = _broken(one, e, problems)
-                verdicts[worker.name] = verdict
+            hopeful = [w for w in workers if verdicts[w.name].answer is not Answer.NEVER]
+            try:
+                found = {
+                    name: _as_verdict(verdict)
+                    for name, verdict in one.check_among(request, hopeful, now).items()
+                }
+            except Exception as e:
+                found = {w.name: _broken(one, w, e, problems) for w in hopeful}
+            for name, verdict in found.items():
+                if name in verdicts and verdicts[name].passes:
+                    verdicts[name] = verdict
 
     def _reluctant_later(self, request: RequestView, worker: WorkerView) -> Verdict:
         return Verdict.not_now(
@@ -171,7 +175,7 @@ class Policy:
                 try:
                     keys[worker.name].append(operator.index(one.tier(worker)))
                 except Exception as e:
-                    verdicts[worker.name] = _broken(one, e, problems)
+                    verdicts[worker.name] = _broken(one, worker, e, problems)
         return {name: tuple(key) for name, key in keys.items()}
 
     def _score(
@@ -203,10 +207,20 @@ class Policy:
         ]
 
 
+def _listed(given: Any) -> tuple[Any, ...]:
+    # what is no list is kept for problems() to name
+    return tuple(given) if isinstance(given, Iterable) else (given,)
+
+
 def _as_verdict(answer: Any) -> Verdict:
-    if isinstance(answer, Verdict):
-        return answer
-    raise TypeError(f'it returned {answer!r:.40}, and must return a Verdict')
+    if not isinstance(answer, Verdict):
+        raise TypeError(f'it returned {answer!r:.40}, and must return a Verdict')
+    at = answer.again_at
+    if at is not None and not (isinstance(at, (int, float)) and math.isfinite(at)):
+        raise TypeError(f'its again_at is {at!r:.40}, and must be epoch seconds or None')
+    if not isinstance(answer.fact, str):
+        raise TypeError(f'its fact is {answer.fact!r:.40}, and must be text')
+    return answer
 
 
 def _opinion(
@@ -224,11 +238,13 @@ def _opinion(
         return None
 
 
-def _broken(author: Any, error: Exception, problems: list[Problem]) -> Verdict:
+def _broken(author: Any, worker: WorkerView, error: Exception, problems: list[Problem]) -> Verdict:
     name = type(author).__name__
+    if isinstance(author, Filter):
+        name = f'{name} {author.code}'
     problems.append(Problem(name, error))
-    said = describe(error, 100)
-    return Verdict.unknown('policy-error', f'is unknown to {name}, which raised {said}', (name,))
+    said = f'is unknown to {name}, which raised {describe(error, 100)}'
+    return Verdict.unknown('policy-error', said, (worker.name,))
 
 
 def _filter_problems(one: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ from buildbot_balancer.policy.views import WorkerView
 
 BUSY = 'busy'
 DISCONNECTED = 'disconnected'
+SHOWN = 5  # workers that are waited for, by name
 
 
 @implementer(IFleetFilter)
@@ -60,10 +62,7 @@ class Tiers:
             yield from tier
 
     def tier(self, worker: WorkerView) -> int:
-        for index, globs in enumerate(self.tiers):
-            if any(fnmatchcase(worker.name, glob) for glob in globs):
-                return index
-        return len(self.tiers)
+        return _tier(self.tiers, worker.name)
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if isinstance(self.overflow, str):
@@ -76,21 +75,28 @@ class Tiers:
         )
 
     def check_among(
-        self,
-        request: RequestView,
-        worker: WorkerView,
-        workers: Sequence[WorkerView],
-        now: float,
-    ) -> Verdict:
+        self, request: RequestView, workers: Sequence[WorkerView], now: float
+    ) -> dict[str, Verdict]:
         if self.overflow != DISCONNECTED:
-            return Verdict.yes()
-        mine = self.tier(worker)
-        before = sorted(w.name for w in workers if self.tier(w) < mine and _is_there(w))
-        if not before:
-            return Verdict.yes()
-        return Verdict.not_now(
-            'tier', f'is used only without {", ".join(before)}', tuple(before), fact='peers'
+            return {}
+        tiers = {worker.name: self.tier(worker) for worker in workers}
+        first = min((tiers[w.name] for w in workers if _is_there(w)), default=None)
+        if first is None:
+            return {}
+        before = sorted(w.name for w in workers if tiers[w.name] == first and _is_there(w))
+        names = ', '.join(before[:SHOWN]) + (', ...' if len(before) > SHOWN else '')
+        later = Verdict.not_now(
+            'tier', f'is used only without {names}', tuple(before[:SHOWN]), fact='peers'
         )
+        return {name: later for name, tier in tiers.items() if tier > first}
+
+
+@lru_cache(maxsize=65536)
+def _tier(tiers: tuple[tuple[str, ...], ...], name: str) -> int:
+    for index, globs in enumerate(tiers):
+        if any(fnmatchcase(name, glob) for glob in globs):
+            return index
+    return len(tiers)
 
 
 def _globs(given: Any) -> tuple[str, ...]:

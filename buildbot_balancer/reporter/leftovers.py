@@ -34,9 +34,9 @@ def find(basedir: Path) -> list[int]:
         if process.pid in own:
             continue
         try:
-            if process.status() == psutil.STATUS_ZOMBIE:
+            if not _is_below(process.cwd(), root) or _is_of_a_person(process):
                 continue
-            if _is_below(process.cwd(), root) and not _is_of_a_person(process):
+            if process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
         except (psutil.Error, OSError):  # gone meanwhile, or another user's
             continue

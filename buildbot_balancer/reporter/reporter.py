@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 
 from buildbot_balancer.availability.answer import Answer
 from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.report import LEAST_INTERVAL
+from buildbot_balancer.availability.report import MOST_INTERVAL
 from buildbot_balancer.availability.report import Report
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
@@ -32,7 +34,9 @@ from buildbot_balancer.reporter.sampler import default_probes
 from buildbot_balancer.reporter.status import Status
 
 LOOK_EVERY = 0.25  # seconds between two looks at the owner's file: a stat() each
+COMPLAIN_EVERY = 60.0  # seconds between two lines about refused reports
 SEND_TIMEOUT = 10.0  # seconds; a call on a lost connection may never be answered
+SEARCH_EVERY = 2.0  # seconds between two looks at all processes while some are left
 RETRY_AFTER = 1.0  # seconds, while a master listens
 
 
@@ -53,7 +57,9 @@ class Reporter(service.Service):
 
             reactor = the_reactor
         self._reactor = reactor
-        self._interval = interval
+        self._interval = min(max(interval, LEAST_INTERVAL), MOST_INTERVAL)
+        if interval != self._interval:
+            say(f'the interval of {interval} s is taken as {self._interval:g} s')
         self._basedir = Path(worker.basedir).absolute()
         self._sampler = sampler or Sampler(default_probes(shared_process=is_local(worker)))
         self._link = make_link(
@@ -63,11 +69,14 @@ class Reporter(service.Service):
         self.incarnation = uuid.uuid4().hex
         self._seq = 0
         self._values: dict[str, Any] = {}
+        self._problem = ''
+        self._complained_at = -COMPLAIN_EVERY
         self._opinion: Opinion | None = None
         self._hearing = Hearing()
         self._left = 0
         self._sampling = False
         self._searching = False
+        self._searched_at = -SEARCH_EVERY
         self._loops: list[task.LoopingCall] = []
         self._retry: Any = None
 
@@ -112,17 +121,19 @@ class Reporter(service.Service):
 
     def _look(self) -> None:
         """At the owner's file, and at the clock that may end a word."""
-        if self._desk.look():
+        new = self._desk.look()
+        if new:
             self._hearing.new_word(self._seq + 1)
             self._left = 0
         if self._hearing.promised and not self._is_free():
             self._search()
-        self._decide()
+        self._decide(new_word=new)
 
-    def _decide(self) -> None:
+    def _decide(self, *, new_word: bool = False) -> None:
         now = self._reactor.seconds()
         opinion = decide(self._desk.word, now, free=self._is_free())
-        if opinion != self._opinion:
+        # the same answer to another word is news too: the master's promise is about one word
+        if opinion != self._opinion or new_word:
             self._opinion = opinion
             self._send()
         self._write_status()
@@ -132,17 +143,23 @@ class Reporter(service.Service):
 
     def _search(self) -> None:
         """For what builds have left on the machine, before anyone is told that it is free."""
-        if self._searching or self._link.commands():
+        now = self._reactor.seconds()
+        if self._searching or self._link.commands() or 0 <= now - self._searched_at < SEARCH_EVERY:
             return
         self._searching = True
         word = self._desk.word.id
         found = self._in_thread(leftovers.find, self._basedir)
+        found.addBoth(self._search_ended)
         found.addCallback(self._searched, word)
         found.addErrback(failed, 'while looking for processes of builds')
 
-    def _searched(self, pids: list[int], word: str) -> None:
+    def _search_ended(self, result: Any) -> Any:
         self._searching = False
+        return result
+
+    def _searched(self, pids: list[int], word: str) -> None:
         self._left = len(pids)
+        self._searched_at = self._reactor.seconds() if pids else -SEARCH_EVERY
         if self.running and word == self._desk.word.id and self._hearing.promised:
             self._hearing.empty = not pids
             self._decide()
@@ -162,10 +179,15 @@ class Reporter(service.Service):
         if isinstance(values, Failure):
             failed(values, 'while sampling')
             values = {}
-        self._values = values
+        self._values = Report.usable(values, self._unusable)
         if self.running:
             self._send()
             self._write_status()
+
+    def _unusable(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            say(f'what a probe says is taken as unknown: {problem}')
 
     # what goes to the master
 
@@ -196,26 +218,31 @@ class Reporter(service.Service):
         sent.addErrback(failed, 'while sending a report')
 
     def _taken(self, result: Any) -> None:
-        self._hearing.taken()
         if isinstance(result, str) and result:
             self._refused(result)
+        else:
+            self._hearing.taken()
 
     def _not_taken(self, why: Failure) -> None:
         if why.check(NotConnectedError):
             self._hearing.not_taken()
         elif not self._link.is_lost(why):
-            if not self._hearing.refused():
-                self._refused(why.getErrorMessage())
+            self._refused(why.getErrorMessage())
         else:
             self._hearing.not_taken()
             self._send_later()
 
     def _send_later(self) -> None:
         if self.running and (self._retry is None or not self._retry.active()):
-            self._retry = self._reactor.callLater(RETRY_AFTER, self._send)
+            self._retry = self._reactor.callLater(RETRY_AFTER, self._shielded, self._send)
 
     def _refused(self, said: str) -> None:
-        say(f'the master refused a report: {said}')
+        if self._hearing.refused():
+            return  # a stock master, which nobody greeted us from
+        now = self._reactor.seconds()
+        if not 0 <= now - self._complained_at < COMPLAIN_EVERY:
+            self._complained_at = now
+            say(f'the master refused a report: {said}')
 
     # what comes from the master
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from buildbot.locks import MasterLock
 from buildbot.process.builder import enforceChosenWorker
+from buildbot.process.factory import BuildFactory
 from buildbot.util.twisted import async_to_deferred
 from support.masters import HeldStep
 from support.masters import MasterCase
@@ -16,6 +18,7 @@ from buildbot_balancer.policy.filters import Filter
 from buildbot_balancer.policy.policy import Policy
 from buildbot_balancer.policy.policy import default_filters
 from buildbot_balancer.policy.tiers import Tiers
+from buildbot_balancer.policy.verdict import Verdict
 
 
 @implementer(IScorer)
@@ -151,6 +154,45 @@ class Choosing(MasterCase):
         self.assertEqual(set((await self.where()).values()), {'w2'})
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    @async_to_deferred
+    async def test_a_filter_whose_verdict_names_no_moment_stalls_nobody(self) -> None:
+        def odd(request: Any, worker: Any) -> Any:
+            if 'picky' in request.properties:
+                return Verdict.not_now('odd', 'is odd', again_at='18:00')
+            return True
+
+        await self.start_with(policy=more(Filter('odd', odd)))
+        picky = await self.request(picky=True, priority=5)
+        other = await self.request()
+        await self.started(1)
+        self.assertEqual(list(await self.where()), [other])
+        codes = {v.code for v in self.balancer.engine.decisions[picky].verdicts.values()}
+        self.assertEqual(codes, {'policy-error'})
+        self.assertTrue(self.flushLoggedErrors(TypeError))
+        self.let_all_go()
+
+    @async_to_deferred
+    async def test_a_lock_that_a_step_gives_back_wakes_who_waits_for_it(self) -> None:
+        lock = MasterLock('shared')
+        await self.start(
+            names=('w1', 'w2'),
+            builders={'b': ('w1',), 'c': ('w2',)},
+            services=[Balancer()],
+            steps=lambda: [HeldStep(locks=[lock.access('exclusive')])],
+        )
+        self.master.botmaster.builders['c'].config.locks = [lock.access('exclusive')]
+        self.master.botmaster.builders['c'].config.factory = BuildFactory([HeldStep()])
+        await self.request('b')
+        await self.started(1)
+        waiting = await self.request('c')
+        await self.until(lambda: waiting in self.balancer.engine.decisions)
+        codes = [v.code for v in self.balancer.engine.decisions[waiting].verdicts.values()]
+        self.assertEqual(codes, ['lock'])
+        first = HeldStep.running[0]
+        first.let_go()
+        await self.until(lambda: HeldStep.running and HeldStep.running[0] is not first, seconds=15)
+        self.let_all_go()
 
     @async_to_deferred
     async def test_a_request_that_names_its_worker_waits_for_it(self) -> None:

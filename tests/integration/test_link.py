@@ -105,6 +105,29 @@ class LinkOnPb(MasterCase):
         self.assertEqual(self.mood('w1'), 'offline')
 
     @async_to_deferred
+    async def test_the_same_mood_said_anew_is_heard_at_once(self) -> None:
+        await self.begin()
+        await self.request()
+        await self.started(1)
+        hearing = self.reporters['w1']._hearing
+        for _ in range(2):
+            self.say('w1', mood=Mood.GOING_ON_HOLIDAY, draining=True)
+            seq = self.reporters['w1']._seq
+            await self.until(lambda seq=seq: self.reporters['w1']._seq > seq, seconds=5)
+        self.let_all_go()
+        await self.until(lambda: hearing.promised, seconds=5)
+
+    @async_to_deferred
+    async def test_one_bad_number_does_not_silence_the_owner(self) -> None:
+        await self.begin()
+        sampler = self.reporters['w1']._sampler
+        sampler.sample = lambda now: {'load': float('nan'), 'cpus': 2}
+        self.reporters['w1']._beat()
+        self.say('w1', mood=Mood.OFFLINE)
+        await self.until(lambda: self.mood('w1') == 'offline', seconds=5)
+        self.assertIsNone(self.balancer.standing('w1').load)
+
+    @async_to_deferred
     async def test_the_whole_state_is_sent_at_reconnect(self) -> None:
         await self.begin()
         self.say('w1', mood=Mood.OFFLINE, reason='away')

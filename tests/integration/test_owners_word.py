@@ -96,13 +96,13 @@ class OwnersWord(MasterCase):
         # within _startBuildFor, before the place is marked as building
         worker = self.buildbot_worker('w1')
         fleet = self.balancer.engine.fleet
-        original = fleet.build_starting
+        original = fleet.builds.starting
 
-        def starting(one: Any, wfb: Any) -> None:
-            original(one, wfb)
+        def starting(*args: Any) -> None:
+            original(*args)
             self.patch(builder, 'setup_properties', lambda p: defer.ensureDeferred(slow(p)))
 
-        self.patch(fleet, 'build_starting', starting)
+        self.patch(fleet.builds, 'starting', starting)
         await self.request()
         await begun
         self.say('w1', mood=Mood.GOING_ON_HOLIDAY, draining=True)
@@ -137,6 +137,72 @@ class OwnersWord(MasterCase):
         await self.until(lambda: self.mood('w1') == 'offline')
 
     @async_to_deferred
+    async def test_a_build_of_a_builder_that_left_and_came_back_still_counts(self) -> None:
+        await self.start(names=('w1',), services=[Balancer()])
+        await self.request()
+        await self.started(1)
+        stock = self.config['builders']
+        other = self.make_config(('w1',), builders={'other': ('w1',)})['builders']
+        for builders in (other, stock):
+            self.config['builders'] = builders
+            self.master.config_loader.config_dict = self.config
+            await self.master.reconfig()
+        self.say('w1', mood=Mood.GOING_ON_HOLIDAY)
+        await self.until(lambda: self.mood('w1') == 'going-on-holiday')
+        answer = self.balancer.engine.fleet.answer(self.buildbot_worker('w1'))
+        self.assertEqual((answer.running, answer.free), (1, False))
+        self.let_all_go()
+        await self.until(lambda: self.mood('w1') == 'offline')
+        self.flushLoggedErrors(AttributeError)  # Buildbot's: its builder has no master any more
+
+    @async_to_deferred
+    async def test_a_start_under_way_when_the_service_comes_is_counted(self) -> None:
+        await self.start(names=('w1',), connect=False, services=[])
+        self.worker_dir('w1').mkdir(parents=True)
+        await self.connect('w1')
+        builder = self.master.botmaster.builders['b']
+        begun: defer.Deferred[None] = defer.Deferred()
+        go: defer.Deferred[None] = defer.Deferred()
+        stock = builder.setup_properties
+
+        async def slow(props: Any) -> None:
+            if not begun.called:
+                begun.callback(None)
+            await go
+            await stock(props)
+
+        start = builder.maybeStartBuild
+
+        def maybe_start(wfb: Any, breqs: Any) -> Any:
+            self.patch(builder, 'setup_properties', lambda p: defer.ensureDeferred(slow(p)))
+            return start(wfb, breqs)
+
+        builder.maybeStartBuild = maybe_start
+        await self.request()
+        await begun
+        self.say('w1', mood=Mood.GOING_ON_HOLIDAY)
+        self.config['services'] = [Balancer()]
+        self.master.config_loader.config_dict = self.config
+        reconfigured = self.master.reconfig()
+        await self.stays(lambda: not self.reporters['w1']._hearing.promised)
+        go.callback(None)
+        await reconfigured
+        await self.started(1)
+        await self.until(lambda: self.mood('w1') == 'going-on-holiday')
+        self.assertFalse(self.reporters['w1']._hearing.promised)
+        self.let_all_go()
+        await self.until(lambda: self.mood('w1') == 'offline')
+
+    @async_to_deferred
+    async def test_a_worker_that_tells_nonsense_of_its_commands_stalls_nobody(self) -> None:
+        await self.start(services=[Balancer()])
+        self.buildbot_worker('w2').worker_commands = 7
+        for _ in range(2):
+            await self.request()
+        await self.started(2)
+        self.let_all_go()
+
+    @async_to_deferred
     async def test_only_the_builders_of_a_worker_are_woken_by_its_mood(self) -> None:
         await self.start(
             names=('w1', 'w2'),
@@ -155,7 +221,7 @@ class OwnersWord(MasterCase):
 
         self.patch(brd, 'maybeStartBuildsOn', wake)
         self.say('w1', mood=Mood.EAGER)
-        await self.until(lambda: self.mood('w1') == 'eager')
+        await self.until(lambda: woken)
         self.assertEqual(sorted(woken), ['b', 'd'])
 
 

@@ -7,6 +7,8 @@ from buildbot.util.twisted import async_to_deferred
 from support.logs import LogLines
 from support.masters import HeldStep
 from support.masters import MasterCase
+from twisted.internet import reactor
+from twisted.internet import task
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.master.balancer import Balancer
@@ -75,6 +77,26 @@ class Reconfig(MasterCase):
         self.assertFalse(hearing.listening)
         await self.request()
         await self.started(1)  # as a stock master would
+        self.let_all_go()
+
+    @async_to_deferred
+    async def test_requests_start_when_the_service_has_left_however_slow_the_workers_say_goodbye(
+        self,
+    ) -> None:
+        await self.start(names=('w1',), services=[Balancer()])
+        self.say('w1', mood=Mood.OFFLINE)
+        await self.until(lambda: self.mood('w1') == 'offline')
+        await self.request()
+        connection = self.buildbot_worker('w1').conn
+        stock = connection.remotePrint
+
+        def slow(message: str) -> Any:
+            d = task.deferLater(reactor, 1, lambda: None)
+            return d.addCallback(lambda _: stock(message=message))
+
+        connection.remotePrint = slow
+        await self.reconfig(services=[])
+        await self.started(1)
         self.let_all_go()
 
     @async_to_deferred

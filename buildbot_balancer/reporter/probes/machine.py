@@ -18,7 +18,13 @@ from buildbot_balancer.interfaces import IProbe
 # https://www.freedesktop.org/software/systemd/man/latest/machine-id.html asks not to publish the
 # id itself, and names a keyed hash as the way.
 _KEY = b'buildbot-balancer'
-_MACHINE_IDS = ('/etc/machine-id', '/var/lib/dbus/machine-id')
+# The first one is of the running kernel, which is what a load average is about: containers share
+# it, and copies of one virtual machine do not, whatever ids they were given.
+_MACHINE_IDS = (
+    '/proc/sys/kernel/random/boot_id',
+    '/etc/machine-id',
+    '/var/lib/dbus/machine-id',
+)
 
 
 @implementer(IProbe)
