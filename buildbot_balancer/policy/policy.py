@@ -138,16 +138,17 @@ class Policy:
             if not IFleetFilter.providedBy(one):
                 continue
             hopeful = [w for w in workers if verdicts[w.name].answer is not Answer.NEVER]
+            passing = [w for w in hopeful if verdicts[w.name].passes]
             try:
-                found = {
-                    name: _as_verdict(verdict)
-                    for name, verdict in one.check_among(request, hopeful, now).items()
-                }
+                found = dict(one.check_among(request, hopeful, now))
             except Exception as e:
-                found = {w.name: _broken(one, w, e, problems) for w in hopeful}
-            for name, verdict in found.items():
-                if name in verdicts and verdicts[name].passes:
-                    verdicts[name] = verdict
+                verdicts.update({w.name: _broken(one, w, e, problems) for w in passing})
+                continue
+            for worker in passing:
+                try:
+                    verdicts[worker.name] = _as_verdict(found.get(worker.name, Verdict.yes()))
+                except Exception as e:
+                    verdicts[worker.name] = _broken(one, worker, e, problems)
 
     def _reluctant_later(self, request: RequestView, worker: WorkerView) -> Verdict:
         return Verdict.not_now(
@@ -268,7 +269,7 @@ def _scorer_problems(pair: Any) -> Iterator[str]:
             yield f'Policy: {pair!r} in scorers is no (scorer, weight) pair'
         return
     if isinstance(scorer, type):
-        yield f'Policy: {scorer.__name__} in scorers must be an object, such as {scorer.__name__}()'
+        yield f'Policy: {scorer.__name__} in scorers must be an object, such as {scorer.__name__}(...)'
     elif not callable(getattr(scorer, 'score', None)):
         yield f'Policy: {scorer!r} in scorers has no score(request, worker, now)'
     else:

@@ -10,7 +10,8 @@ from buildbot_balancer.policy.verdict import Verdict
 
 
 def a_decision(**values):
-    return Decision(**{'request': 17, 'builder': 'win', 'at': 0.0, **values})
+    verdicts = values.pop('verdicts', {})
+    return Decision.of(verdicts, **{'request': 17, 'builder': 'win', 'at': 0.0, **values})
 
 
 def refusals(count, code='busy'):
@@ -61,6 +62,17 @@ class Starting(SynchronousTestCase):
     def test_the_others_are_told_with_their_reasons(self):
         decision = a_decision(worker='w9', verdicts=refusals(1, 'paused'))
         self.assertEqual(decision.sentence, 'request 17 of win starts on w9; w000 is paused')
+
+    def test_who_could_have_taken_it_too_is_told_with_its_score(self):
+        beaten = (('w2', 61.6), ('w3', 50.0))
+        sentence = a_decision(worker='w1', score=87.0, parts=(('A', 87.0),), beaten=beaten).sentence
+        self.assertIn('(score 87: A 87; before w2 62, w3 50)', sentence)
+
+    def test_of_a_thousand_verdicts_a_few_are_kept_and_all_are_counted(self):
+        decision = a_decision(worker='w9', verdicts=refusals(1000))
+        self.assertEqual(len(decision.verdicts), 20)
+        self.assertEqual(decision.reasons, {'busy': 1000})
+        self.assertIn('and 995 more', decision.sentence)
 
     def test_a_score_of_nothing_is_a_score(self):
         sentence = a_decision(worker='w1', score=0.0, parts=(('Mine', 0.0),)).sentence

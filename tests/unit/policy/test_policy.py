@@ -131,13 +131,13 @@ class Choosing(SynchronousTestCase):
             def tier(self, worker):
                 return 0
 
-            def check_among(self, request, worker, workers, now):
-                seen.append((worker.name, sorted(other.name for other in workers)))
-                return Verdict.yes()
+            def check_among(self, request, workers, now):
+                seen.append(sorted(worker.name for worker in workers))
+                return {}
 
         said = {'w2': Verdict.never('no', 'never'), 'w3': Verdict.not_now('later', 'later')}
         rank(Policy([Scripted(said), Watching()]), fleet('w1', 'w2', 'w3'))
-        self.assertEqual(seen, [('w1', ['w1', 'w3'])])
+        self.assertEqual(seen, [['w1', 'w3']])
 
     def test_the_default_policy_is_what_the_docs_list(self):
         self.assertEqual(

@@ -42,8 +42,8 @@ class Fleet:
     def check(self, request, worker, now):
         return Verdict.yes()
 
-    def check_among(self, request, worker, workers, now):
-        return Verdict.yes()
+    def check_among(self, request, workers, now):
+        return {}
 
     def tier(self, worker):
         return 0
@@ -69,7 +69,7 @@ class BrokenFilters(SynchronousTestCase):
         self.assertEqual(ranked(ranking), {'w1', 'w2'})
         verdict = ranking.verdicts[BAD]
         self.assertIs(verdict.answer, Answer.UNKNOWN)
-        self.assertEqual((verdict.code, verdict.who), ('policy-error', (author,)))
+        self.assertEqual((verdict.code, verdict.who), ('policy-error', (BAD,)))
         self.assertIn(author, verdict.sentence)
         self.assertEqual([problem.author for problem in ranking.problems], [author])
         return verdict, ranking.problems[0].error
@@ -77,7 +77,7 @@ class BrokenFilters(SynchronousTestCase):
     def test_a_filter_that_raises_is_named_and_the_others_go_on(self):
         error = ValueError('load < None')
         broken = Filter('mine', lambda request, worker: stumble(worker, error, instead=True))
-        verdict, problem = self.assertOthersGoOn(rank(Policy([broken])), 'Filter')
+        verdict, problem = self.assertOthersGoOn(rank(Policy([broken])), 'Filter mine')
         self.assertIs(problem, error)
         self.assertIn('ValueError: load < None', verdict.sentence)
 
@@ -97,7 +97,7 @@ class BrokenFilters(SynchronousTestCase):
     def test_what_it_raised_is_told_in_one_short_line(self):
         error = ValueError('\x1b[31mtwo\nlines' + 'x' * 5000)
         broken = Filter('mine', lambda request, worker: stumble(worker, error, instead=True))
-        verdict, _ = self.assertOthersGoOn(rank(Policy([broken])), 'Filter')
+        verdict, _ = self.assertOthersGoOn(rank(Policy([broken])), 'Filter mine')
         self.assertTrue(verdict.sentence.isprintable(), repr(verdict.sentence))
         self.assertTrue(len(verdict.sentence) < 200)
 
@@ -105,7 +105,7 @@ class BrokenFilters(SynchronousTestCase):
         broken = Filter(
             'mine', lambda request, worker: stumble(worker, UnprintableError(), instead=True)
         )
-        verdict, _ = self.assertOthersGoOn(rank(Policy([broken])), 'Filter')
+        verdict, _ = self.assertOthersGoOn(rank(Policy([broken])), 'Filter mine')
         self.assertIn('UnprintableError', verdict.sentence)
 
     def test_an_answer_that_cannot_be_printed_does_not_escape(self):
@@ -115,12 +115,31 @@ class BrokenFilters(SynchronousTestCase):
 
         self.assertOthersGoOn(rank(Policy([Mine()])), 'Mine')
 
-    def test_a_fleet_filter_that_raises_among_the_others_is_named_and_they_go_on(self):
+    def test_a_fleet_filter_whose_verdict_is_none_is_named_and_the_others_go_on(self):
         class Mine(Fleet):
-            def check_among(self, request, worker, workers, now):
-                return stumble(worker, instead=Verdict.yes())
+            def check_among(self, request, workers, now):
+                return {BAD: True}
 
         self.assertOthersGoOn(rank(Policy([Mine()])), 'Mine')
+
+    def test_a_fleet_filter_that_raises_is_unknown_for_all(self):
+        class Mine(Fleet):
+            def check_among(self, request, workers, now):
+                raise ValueError('x')
+
+        ranking = rank(Policy([Mine()]))
+        self.assertEqual(ranked(ranking), set())
+        self.assertEqual({v.code for v in ranking.verdicts.values()}, {'policy-error'})
+
+    def test_a_moment_that_is_none_is_named_and_the_others_go_on(self):
+        for odd in ('18:00', float('nan'), [1]):
+            said = Verdict.not_now('odd', 'is odd', again_at=odd)
+
+            class Mine:
+                def check(self, request, worker, now, said=said):
+                    return said if worker.name == BAD else Verdict.yes()
+
+            self.assertOthersGoOn(rank(Policy([Mine()])), 'Mine')
 
     def test_a_tier_that_raises_is_named_and_the_others_go_on(self):
         class Mine(Fleet):
