@@ -269,7 +269,8 @@ def _scorer_problems(pair: Any) -> Iterator[str]:
             yield f'Policy: {pair!r} in scorers is no (scorer, weight) pair'
         return
     if isinstance(scorer, type):
-        yield f'Policy: {scorer.__name__} in scorers must be an object, such as {scorer.__name__}(...)'
+        name = scorer.__name__
+        yield f'Policy: {name} in scorers must be an object, such as {name}(...)'
     elif not callable(getattr(scorer, 'score', None)):
         yield f'Policy: {scorer!r} in scorers has no score(request, worker, now)'
     else:

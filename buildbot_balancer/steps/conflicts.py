@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import combinations
 from typing import Any
 
@@ -44,9 +45,9 @@ def find(locks: Any, steps: Any, holder: str) -> Iterator[Conflict]:
     left to `refuse`.
     """
     for step in templates(steps):
-        for access in accesses(step.locks):
+        for access in accesses(getattr(step, 'locks', None)):
             if any(_surely_one(access, held) for held in accesses(locks)):
-                yield Conflict(access.lockid.name, holder, str(step.name))
+                yield Conflict(access.lockid.name, holder, str(getattr(step, 'name', step)))
         yield from find(locks, getattr(step, 'steps', None), holder)
 
 
@@ -72,11 +73,17 @@ def templates(steps: Any) -> Iterator[Any]:
         if IBuildStep.providedBy(step):
             yield step
         elif IBuildStepFactory.providedBy(step):
-            # what is wrong with it was said when it was made
-            with capture_config_errors() as errors:
-                made = step.buildStep()
-            if not errors:
+            made = _made_by(step)
+            if made is not None:
                 yield made
+
+
+def _made_by(factory: Any) -> Any:
+    """None where it makes nothing: what is wrong with a step was said when it was given."""
+    with suppress(Exception), capture_config_errors() as errors:
+        made = factory.buildStep()
+        return None if errors else made
+    return None
 
 
 def _surely_one(one: Any, other: Any) -> bool:

@@ -13,6 +13,7 @@ from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
 from buildbot.locks import LockAccess
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import statusToString
 from twisted.internet import defer
@@ -36,8 +37,9 @@ class StepGroup(BuildStep):  # type: ignore[misc]  # Buildbot has no types
     """
 
     name = 'group'
+    warnOnWarnings = True  # as flunkOnFailure: what the members make of it passes through
     renderables: ClassVar[list[str]] = ['steps']
-    enclosing: tuple[Any, ...] = ()  # the groups that this one is in, the outermost first
+    enclosing_groups: tuple[Any, ...] = ()  # the outermost first; the group around sets it
 
     def __init__(self, name: Any = None, steps: Any = None, **kwargs: Any) -> None:
         if name is not None:
@@ -59,8 +61,9 @@ class StepGroup(BuildStep):  # type: ignore[misc]  # Buildbot has no types
         yield from _wrong_locks(self.locks)
         if IRenderable.providedBy(self.steps):
             return  # the build will tell
-        if not self.steps:
+        if self.steps is None or self.steps == []:
             yield 'steps must be a list of at least one step'
+            return
         yield from self._wrong_steps()
 
     def _wrong_steps(self) -> Iterator[str]:
@@ -83,7 +86,7 @@ class StepGroup(BuildStep):  # type: ignore[misc]  # Buildbot has no types
         holding.let_go(self)
 
     def _setup_locks(self) -> defer.Deferred[None]:
-        return conflicts.set_up(super()._setup_locks, self, self.enclosing)
+        return conflicts.set_up(super()._setup_locks, self, self.enclosing_groups)
 
     def run(self) -> defer.Deferred[int]:
         return defer.ensureDeferred(self._run())
@@ -92,6 +95,8 @@ class StepGroup(BuildStep):  # type: ignore[misc]  # Buildbot has no types
         for problem in self._wrong_steps():
             self.descriptionDone = [problem]
             raise StepGroupError(problem)
+        if not self.steps:
+            return int(SKIPPED)
         return await self._members.run(self.steps)
 
     def interrupt(self, reason: Any) -> defer.Deferred[Any]:
@@ -119,9 +124,8 @@ class StepGroup(BuildStep):  # type: ignore[misc]  # Buildbot has no types
         """Buildbot asks for it as long as run() was not called, too."""
         if self.results is None:
             return {'step': 'waiting for locks' if self._waitingForLocks else 'starting'}
-        if self.description is not None or self.descriptionDone is not None:
-            return dict(super().getResultSummary())
-        if not self._members.total:
+        described = self.description is not None or self.descriptionDone is not None
+        if described or not self._members.total:
             return dict(super().getResultSummary())
         return {'step': self.build.properties.cleanupTextFromSecrets(self._result_text())}
 
@@ -170,8 +174,7 @@ def _wrong_locks(locks: Any) -> Iterator[str]:
 
 def _no_steps(steps: Any) -> Iterator[str]:
     if not isinstance(steps, (list, tuple)):
-        if steps is not None or steps:
-            yield f'steps must be a list of steps, not {_show(steps)}'
+        yield f'steps must be a list of steps, not {_show(steps)}'
         return
     for index, step in enumerate(steps):
         if not IBuildStep.providedBy(step) and not IBuildStepFactory.providedBy(step):

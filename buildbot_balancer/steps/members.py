@@ -35,8 +35,9 @@ class Members:
 
     @property
     def name(self) -> str:
-        """Of the running one, or of the last one."""
-        return str(self._running.name) if self._running is not None else ''
+        """Of the running one; a renderable one is rendered a moment after its start."""
+        name = getattr(self._running, 'name', None)
+        return name if isinstance(name, str) else '...'
 
     async def run(self, steps: Iterable[Any]) -> int:
         """The group's result."""
@@ -96,9 +97,9 @@ class Members:
         return results
 
     async def _start(self, member: Any) -> int:
-        groups = (*self._group.enclosing, self._group)
-        if hasattr(member, 'enclosing'):
-            member.enclosing = groups  # a group checks its locks itself
+        groups = (*self._group.enclosing_groups, self._group)
+        if hasattr(member, 'enclosing_groups'):
+            member.enclosing_groups = groups  # a group checks its locks itself
         else:
             conflicts.guard(member, groups)
         try:

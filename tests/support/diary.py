@@ -38,7 +38,10 @@ LIFE = 180.0  # seconds until a job ends by itself, should a test not end it
 
 
 def until(
-    true: Callable[[], object], seconds: float = 60, why: str | Callable[[], str] = ''
+    true: Callable[[], object],
+    seconds: float = 60,
+    why: str | Callable[[], str] = '',
+    every: float = 0.03,
 ) -> None:
     """Waits for a condition; `seconds` bounds a failure, it is no expectation."""
     end = time.monotonic() + seconds
@@ -46,7 +49,7 @@ def until(
         if time.monotonic() > end:
             told = why if isinstance(why, str) else why()
             raise AssertionError(f'it did not happen within {seconds} s {told}')
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 class Diary:

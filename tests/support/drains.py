@@ -22,7 +22,7 @@ SLACK = 15.0  # seconds that a loaded machine may add to a --timeout
 
 
 class Drain:
-    """`running`: the jobs that ran at the moment it returned; a drain that says free has none."""
+    """`running`: the jobs that still ran when it had returned; a drain that says free has none."""
 
     def __init__(self, basedir: Path, diary: Diary, timeout: float, *more: str) -> None:
         self._diary = diary
@@ -51,7 +51,7 @@ class Drain:
     def _watch(self) -> None:
         self._process.wait()
         self.ended = time.time()
-        self.running = self._diary.running()
+        self.running = self._diary.after(self.ended)
 
     @property
     def waits(self) -> bool:

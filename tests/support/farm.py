@@ -14,6 +14,7 @@ import threading
 import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from typing import Callable
@@ -170,7 +171,11 @@ class Farm:
 
     def until_heard(self, worker: Worker | None = None) -> None:
         one = worker or self.worker
-        until(lambda: self.status(one)['connected'], why=lambda: f'{self.status(one)}\n{one.log}')
+        until(
+            lambda: self.status(one)['connected'],
+            why=lambda: f'{self.status(one)}\n{one.log}',
+            every=0.2,
+        )
 
     @staticmethod
     def status(worker: Worker) -> dict[str, Any]:
@@ -214,7 +219,7 @@ class Farm:
 
     def wait_for_master(self) -> None:
         def answers() -> bool:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, HTTPException):
                 return bool(self.call('builders')['builders'])
             return False
 

@@ -24,11 +24,20 @@ class Valve:
         self.delay = 0.0
 
 
+class Pair:
+    """The two ends of one connection, and who carries its bytes."""
+
+    def __init__(self, worker: socket.socket, master: socket.socket) -> None:
+        self.ends = (worker, master)
+        self.dead = False
+        self.threads: list[threading.Thread] = []
+
+
 class Proxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self._lock = threading.Lock()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._pairs: list[Pair] = []
         self._valves = {UP: Valve(), DOWN: Valve()}
         self._refuses = False
         self._closed = False
@@ -45,57 +54,65 @@ class Proxy:
             except OSError:
                 return
             if self._refuses:
-                self._reset(worker)
+                _reset(worker)
                 continue
             try:
                 master = socket.create_connection(('127.0.0.1', self._target), timeout=5)
             except OSError:
-                self._reset(worker)
+                _reset(worker)
                 continue
             master.settimeout(None)
-            with self._lock:
-                self._pairs.append((worker, master))
+            pair = Pair(worker, master)
             for way, source, sink in ((UP, worker, master), (DOWN, master, worker)):
-                threading.Thread(target=self._pump, args=(way, source, sink), daemon=True).start()
+                pair.threads.append(
+                    threading.Thread(
+                        target=self._pump, args=(pair, self._valves[way], source, sink), daemon=True
+                    )
+                )
+            with self._lock:
+                self._pairs.append(pair)
+            for thread in pair.threads:
+                thread.start()
 
-    def _pump(self, way: str, source: socket.socket, sink: socket.socket) -> None:
-        valve = self._valves[way]
+    def _pump(self, pair: Pair, valve: Valve, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if valve.lossy:
                     continue
                 if valve.delay:
                     time.sleep(valve.delay)
-                valve.open.wait()
+                self._pass(pair, valve)
+                if pair.dead:
+                    return
                 sink.sendall(data)
-        valve.open.wait()
-        with self._lock:  # a connection that was cut gets no polite end
-            if valve.lossy or not any(source in pair for pair in self._pairs):
-                return
-            self._pairs = [pair for pair in self._pairs if source not in pair]
-        for one in (source, sink):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        self._pass(pair, valve)
+        if pair.dead or valve.lossy:
+            return
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)  # a polite end is passed on; `cut` closes later
 
     @staticmethod
-    def _reset(one: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RD)  # wakes the thread that reads it
-        one.close()
+    def _pass(pair: Pair, valve: Valve) -> None:
+        while not valve.open.wait(0.05) and not pair.dead:
+            pass
 
     def cut(self) -> None:
         """Every connection ends with a RST on both sides; new ones are welcome."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         for pair in pairs:
-            for one in pair:
-                self._reset(one)
+            pair.dead = True
+            for one in pair.ends:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RD)  # wakes the thread that reads it
+            for thread in pair.threads:  # nobody may use a descriptor that is closed
+                with contextlib.suppress(RuntimeError):  # not yet started
+                    thread.join(2)
+            for one in pair.ends:
+                _reset(one)
 
     def refuse(self) -> None:
-        """Cuts, and takes no new connection until `welcome`."""
+        """Cuts, and takes no new connection until `heal`."""
         self._refuses = True
         self.cut()
 
@@ -137,3 +154,9 @@ class Proxy:
             valve.lossy = True
             valve.open.set()
         self.cut()
+
+
+def _reset(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    one.close()

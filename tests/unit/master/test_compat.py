@@ -97,10 +97,6 @@ class Workers(SynchronousTestCase):
     def test_the_manager_has_workers_and_connections_by_name(self):
         manager = WorkerManager(SimpleNamespace())
         self.assertEqual((manager.connections, manager.workers), ({}, {}))
-        master = SimpleNamespace(workers=manager)
-        self.assertIsNone(compat.connection_of(master, 'w1'))
-        manager.connections['w1'] = connection = object()
-        self.assertIs(compat.connection_of(master, 'w1'), connection)
 
     def test_a_worker_has_the_attributes_that_the_fleet_reads(self):
         for name in ('conn', 'worker_commands', 'workerforbuilders', 'max_builds', 'workername'):
@@ -121,7 +117,6 @@ class Places(SynchronousTestCase):
         self.place.buildStarted()
         self.assertEqual(self.place.state, States.BUILDING)
         self.assertTrue(compat.runs_a_build(self.place))
-        self.assertEqual(list(compat.places_with_builds(self.worker)), [self.place])
         self.place.buildFinished()
         self.assertFalse(compat.runs_a_build(self.place))
 
@@ -130,13 +125,31 @@ class Places(SynchronousTestCase):
         self.assertTrue(self.place.isBusy())
         self.assertFalse(compat.runs_a_build(self.place))
 
-    def test_a_build_that_its_builder_has_names_its_worker_its_place_and_its_end(self):
+    def test_the_build_on_a_place_is_the_newest_of_its_builder(self):
+        builds = [SimpleNamespace(workerforbuilder=one) for one in (self.place, object())]
+        builder = SimpleNamespace(building=builds)
+        self.assertIs(compat.build_on(builder, self.place), builds[0])
+        builds.append(SimpleNamespace(workerforbuilder=self.place))
+        self.assertIs(compat.build_on(builder, self.place), builds[2])
+        self.assertIsNone(compat.build_on(builder, object()))
+
+    def test_builds_go_on_until_their_end_also_those_of_a_builder_that_left_the_config(self):
         master = make_master(self.workers)
-        build = SimpleNamespace(workername='w1', workerforbuilder=self.place, finished=False)
-        master.botmaster.builders['b'] = SimpleNamespace(building=[build])
-        self.assertEqual(compat.all_places_with_builds(master, self.worker), {self.place})
-        build.finished = True
-        self.assertEqual(compat.all_places_with_builds(master, self.worker), set())
+
+        class Builder:
+            def __init__(self, *building):
+                self.building = building
+
+        def build(finished=False):
+            return SimpleNamespace(workername='w1', workerforbuilder=object(), finished=finished)
+
+        kept, left = build(), build()
+        preparing = SimpleNamespace(workername=None, workerforbuilder=None, finished=False)
+        master.botmaster.builders['b'] = Builder(kept, build(finished=True), preparing)
+        self.place.builder = Builder(left)
+        found = list(compat.builds_going_on(master))
+        self.assertEqual({id(one) for _, _, one in found}, {id(kept), id(left)})
+        self.assertEqual({name for name, _, _ in found}, {'w1'})
 
     def test_buildbot_sets_the_name_of_a_builds_worker_before_the_first_step(self):
         source = inspect.getsource(Build)

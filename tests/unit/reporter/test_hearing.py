@@ -9,6 +9,7 @@ import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import initialize
 from hypothesis.stateful import invariant
 from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
@@ -77,7 +78,6 @@ class DrainPromise(RuleBasedStateMachine):
         self.starts = 0
         self.up = deque()
         self.down = deque()
-        self.strays = []  # answers of old times that something has kept
         self.start_reporter()
 
     def start_reporter(self):
@@ -94,14 +94,19 @@ class DrainPromise(RuleBasedStateMachine):
 
     def cut(self):
         self.master.detach()
-        self.strays.extend(self.down)
         self.up.clear()
         self.down.clear()
         self.hearing.lost()
 
+    @initialize(mood=st.sampled_from([Mood.EAGER, Mood.OFFLINE]))
+    def all_is_well(self, mood):
+        self.the_worker_connects()
+        self.the_owner_says(mood)
+        self.all_that_is_on_its_way_arrives()
+
     # the owner and the reporter
 
-    @rule(mood=st.sampled_from(Mood))
+    @rule(mood=st.sampled_from([Mood.EAGER, Mood.OFFLINE]))
     def the_owner_says(self, mood):
         self.word = mood  # the announcement is written in the same turn
         self.hearing.new_word(self.seq + 1)
@@ -111,10 +116,9 @@ class DrainPromise(RuleBasedStateMachine):
     def a_heartbeat_comes(self):
         self.send()
 
-    @rule()
-    def the_worker_is_started_anew(self):
-        self.cut()
-        self.start_reporter()
+    @rule(taken=st.booleans())
+    def a_report_is_acknowledged_or_not(self, taken):
+        self.hearing.taken() if taken else self.hearing.not_taken()
 
     @precondition(lambda self: not self.hearing.listening and self.master.connected)
     @rule()
@@ -125,42 +129,43 @@ class DrainPromise(RuleBasedStateMachine):
     # the wire: late, lost with its connection, never out of order
 
     @precondition(lambda self: self.up)
-    @rule()
-    def a_report_arrives(self):
-        self.down.append(self.master.hear(self.up.popleft()))
-
-    @precondition(lambda self: self.up)
-    @rule()
-    def a_report_arrives_and_its_answer_is_lost(self):
-        self.strays.append(self.master.hear(self.up.popleft()))
+    @rule(count=st.integers(1, 3), answered=st.booleans())
+    def reports_arrive(self, count, answered):
+        for _ in range(min(count, len(self.up))):
+            answer = self.master.hear(self.up.popleft())
+            if answered:
+                self.down.append(answer)
 
     @precondition(lambda self: self.down)
-    @rule()
-    def an_answer_arrives(self):
-        if self.hearing.answered(self.down.popleft(), self.incarnation):
-            self.send()
-
-    @precondition(lambda self: self.strays)
-    @rule(data=st.data())
-    def an_answer_to_an_old_incarnation_arrives(self, data):
-        stray = data.draw(st.sampled_from(self.strays))
-        if stray.seq >= 0 and stray.incarnation != self.incarnation:
-            self.hearing.answered(stray, self.incarnation)
-
-    @rule()
-    def a_report_is_acknowledged(self):
-        self.hearing.taken()
-
-    @rule()
-    def a_report_is_not_acknowledged(self):
-        self.hearing.not_taken()
+    @rule(count=st.integers(1, 3))
+    def answers_arrive(self, count):
+        for _ in range(min(count, len(self.down))):
+            if self.hearing.answered(self.down.popleft(), self.incarnation):
+                self.send()
 
     @precondition(lambda self: self.master.connected)
-    @rule()
-    def the_connection_is_lost(self):
-        self.cut()
+    @rule(seq=st.integers(0, 9), free=st.booleans())
+    def an_answer_to_an_old_incarnation_arrives(self, seq, free):
+        old = Answer(incarnation='i0', seq=seq, running=0 if free else 1, free=free)
+        self.hearing.answered(old, self.incarnation)
 
-    # the master
+    @rule()
+    def all_that_is_on_its_way_arrives(self):
+        while self.up or self.down:
+            if self.down:
+                self.answers_arrive(1)
+            if self.up:
+                self.reports_arrive(1, answered=True)
+
+    @rule(what=st.sampled_from(['nothing', 'nothing', 'nothing', 'connection', 'worker', 'master']))
+    def something_breaks(self, what):
+        if what == 'nothing':
+            return
+        self.cut()
+        if what == 'worker':
+            self.start_reporter()
+        elif what == 'master':
+            self.master = TrueMaster()
 
     @precondition(lambda self: not self.master.connected)
     @rule()
@@ -168,6 +173,9 @@ class DrainPromise(RuleBasedStateMachine):
         self.master.attach(self.word)
         self.down.append(Answer())
 
+    # the master
+
+    @precondition(lambda self: self.master.in_grace)
     @rule()
     def the_grace_is_over(self):
         self.master.in_grace = False
@@ -180,24 +188,20 @@ class DrainPromise(RuleBasedStateMachine):
 
     @precondition(lambda self: self.master.builds)
     @rule()
-    def a_build_ends(self):
-        self.master.builds -= 1
+    def builds_end(self):
+        self.master.builds = 0
         if self.master.connected:
             self.down.append(self.master.answer())
-
-    @rule()
-    def the_master_is_killed_and_started(self):
-        self.cut()
-        self.master = TrueMaster()
 
     @precondition(lambda self: self.master.connected)
     @rule()
     def the_balancer_leaves_and_comes_back(self):
         """It waits until the reporter has heard that nothing is promised any more."""
         while self.down:
-            self.an_answer_arrives()
+            self.answers_arrive(1)
         self.up.clear()
         self.hearing.answered(Answer(serving=False), self.incarnation)
+        self.master.last = None
         self.master.builds += 1  # as a stock master would
         self.down.append(Answer())
 
@@ -219,5 +223,5 @@ class DrainPromise(RuleBasedStateMachine):
         assert self.hearing.listening or not self.hearing.hears
 
 
-DrainPromise.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+DrainPromise.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
 TestDrainPromise = DrainPromise.TestCase

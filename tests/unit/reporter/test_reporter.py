@@ -225,14 +225,17 @@ class Sending(Case):
         self.assertEqual(len(self.link.sent), sent)
         self.assertFalse(self.reporter._hearing.hears)
 
-    def test_a_refusal_is_one_line_and_the_next_report_comes(self):
+    def test_refusals_are_one_line_a_minute_and_the_reports_go_on(self):
         lines = LogLines(self)
         self.beat().errback(ValueError('your report\nis bad'))
         self.beat().callback('your report is bad too')
+        self.assertFalse(self.reporter._hearing.hears)
+        self.assertEqual(len(lines.ours()), 1)
+        self.assertEqual(len(lines.ours()[0].splitlines()), 1)
+        self.assertIn('the master refused a report: your report is bad', lines.ours()[0])
+        self.reactor.pass_time(50)
+        self.beat().callback('bad')
         self.assertEqual(len(lines.ours()), 2)
-        for line in lines.ours():
-            self.assertEqual(len(line.splitlines()), 1)
-            self.assertIn('the master refused a report: your report is bad', line)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_lost_connection_forgets_the_count_and_a_greeting_sends_the_whole_state(self):

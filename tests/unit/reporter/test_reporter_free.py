@@ -16,6 +16,7 @@ from buildbot_balancer.reporter import leftovers
 from buildbot_balancer.reporter import reporter as module
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.reporter import SEARCH_EVERY
 from buildbot_balancer.reporter.reporter import Reporter
 from buildbot_balancer.reporter.sampler import Sampler
 from buildbot_balancer.reporter.word import Word
@@ -26,6 +27,7 @@ class Free(SynchronousTestCase):
         self.patch(module, 'make_link', FakeLink)
         self.patch(leftovers, 'find', self.find)
         self.left = []
+        self.searches = 0
         self.basedir = new_folder(self)
         self.reactor = ManualReactor()
         self.reporter = Reporter(
@@ -38,6 +40,7 @@ class Free(SynchronousTestCase):
         self.drain()
 
     def find(self, basedir):
+        self.searches += 1
         if isinstance(self.left, Exception):
             raise self.left
         return list(self.left)
@@ -70,8 +73,15 @@ class Free(SynchronousTestCase):
         found = self.status()
         self.assertEqual((found.free, found.mood, found.left), (False, 'going-on-holiday', 2))
         self.left = []
-        self.reactor.pass_time(0.5)
+        self.reactor.pass_time(SEARCH_EVERY + 0.5)
         self.assertEqual((self.status().free, self.status().left), (True, 0))
+
+    def test_all_processes_are_not_looked_at_all_the_time(self):
+        self.left = [11]
+        self.answer(free=True)
+        self.searches = 0
+        self.reactor.pass_time(10)
+        self.assertTrue(4 <= self.searches <= 5, self.searches)
 
     def test_a_command_that_still_runs_here_is_waited_for(self):
         self.link.running = 1
