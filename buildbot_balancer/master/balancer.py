@@ -22,9 +22,12 @@ from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import COUNTED
+from buildbot_balancer.master.fleet import GONE
+from buildbot_balancer.master.fleet import LOST
 from buildbot_balancer.master.fleet import WILLING
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.gates import Gates
+from buildbot_balancer.master.healer import Healer
 from buildbot_balancer.master.hooks import Hooks
 from buildbot_balancer.master.link import Link
 from buildbot_balancer.master.releases import Releases
@@ -39,6 +42,7 @@ class _Parts:
     engine: Engine
     hooks: Hooks
     link: Link
+    healer: Healer
     wakes: Wakes
     releases: Releases
     gates: Gates
@@ -136,15 +140,20 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
                 wakes.worker(worker.workername)
             elif event == COUNTED:
                 link.counted(worker)
+            elif event == LOST:
+                healer.lost(worker.workername)
+                wakes.happened(GONE, worker.workername)
             wakes.happened(event, worker.workername)
 
         fleet = Fleet(master, reactor, Settings().rules, told)
+        healer = Healer(reactor, fleet.builds)
         link = Link(master, reactor, fleet)
         engine = Engine(master, reactor, fleet, wakes, releases)
         return _Parts(
             engine=engine,
             hooks=Hooks(master, fleet, engine.complaints, engine.started),
             link=link,
+            healer=healer,
             wakes=wakes,
             releases=releases,
             gates=Gates(reactor, lambda worker: wakes.happened(GATE, worker)),
@@ -178,6 +187,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             parts.wakes.stop()
             parts.gates.stop()
             parts.releases.stop()
+            parts.healer.stop()
             parts.engine.fleet.stop()
             if self.master.running:  # Buildbot's own wake at a reconfig came before the guards fell
                 self.master.botmaster.maybeStartBuildsForAllBuilders()

@@ -51,6 +51,10 @@ class Builds:
         for name, wfb, build in compat.builds_going_on(master):
             self._places.setdefault(name, {}).setdefault(wfb, _Place(-math.inf, build))
 
+    def of(self, name: str) -> list[Any]:
+        """Buildbot's builds on this worker, without those that are about to start."""
+        return [p.build for p in self._going_on(name).values() if p.build is not None]
+
     def count(self, name: str) -> int:
         return len(self._going_on(name))
 

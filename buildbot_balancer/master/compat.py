@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from buildbot.interfaces import ILatentWorker
+from buildbot.process.results import RETRY
 from buildbot.process.workerforbuilder import States
 from buildbot.worker.protocols import null
+from twisted.internet import defer
 from twisted.python.failure import Failure
 
 
@@ -97,3 +99,22 @@ def service_named(master: Any, name: str) -> Any:
 def failure_of(error: Exception) -> Failure:
     """An exception that was caught earlier, with its traceback."""
     return Failure(error, type(error), error.__traceback__)
+
+
+def was_forgotten(build: Any) -> bool:
+    """Its worker left before its first step, so nothing will ever end it."""
+    return (
+        not build.finished
+        and build.workerforbuilder is not None
+        and build.workerforbuilder.worker is None
+        and build.currentStep is None
+        and not build.executedSteps
+        and build.buildid is not None
+    )
+
+
+def end_as_retry(build: Any) -> defer.Deferred[Any]:
+    ended: defer.Deferred[Any] = defer.maybeDeferred(
+        build.buildFinished, ['worker', 'lost', 'while', 'starting'], RETRY
+    )
+    return ended

@@ -27,7 +27,8 @@ from buildbot_balancer.master.loads import Loads
 from buildbot_balancer.master.order import Order
 
 WILLING = 'willing'  # it may take builds now that it did not take before
-GONE = 'gone'  # it takes no builds any more, or is not connected any more
+GONE = 'gone'  # it takes no builds any more
+LOST = 'lost'  # its connection is lost
 COUNTED = 'counted'  # the number of its builds is another one
 LOAD = 'load'  # what others make of load on its machine is less, or known now
 FACTS = 'facts'  # it says of itself something else than before
@@ -50,7 +51,7 @@ class _Entry:
 
 
 class Fleet:
-    """`told(event, worker)` is called with one of WILLING, GONE, COUNTED, LOAD and FACTS."""
+    """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD and FACTS."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Fleet:
 
     def detached(self, worker: Any) -> None:
         """The connection is lost."""
-        self._told(GONE, worker)
+        self._told(LOST, worker)
 
     def hear(self, worker: Any, connection: Any, payload: Any) -> Report | None:
         """Takes a report in; None for one that is older than what is known.

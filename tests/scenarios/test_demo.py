@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import psutil
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from demo.decision import Decision
@@ -114,15 +115,18 @@ class DemoStopped(SynchronousTestCase):
     def test_ctrl_c_while_builds_run(self) -> None:
         self.check('Request 1 runs', signal.SIGINT)
 
+    @pytest.mark.slow
     def test_ctrl_c_while_a_drain_waits(self) -> None:
         self.check('drain dan --wait', signal.SIGINT, 0.3)
 
     def test_sigterm_while_masters_and_workers_are_created(self) -> None:
         self.check('Starting', signal.SIGTERM, 0.3)
 
+    @pytest.mark.slow
     def test_ctrl_c_while_workers_connect(self) -> None:
         self.check('web UI', signal.SIGINT, 0.5)
 
+    @pytest.mark.slow
     def test_ctrl_c_when_all_is_done_is_its_normal_end(self) -> None:
         demo = Demo(self, DEMO_EXIT='')
         demo.wait_for('stays up')
