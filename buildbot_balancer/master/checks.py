@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import attrs
 
 from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.policy.globs import matches
 
 
 @attrs.frozen
@@ -59,4 +59,4 @@ def against_config(settings: Settings, names: Names) -> Iterator[str]:
 
 
 def _matches(glob: str, names: frozenset[str]) -> bool:
-    return any(fnmatchcase(name, glob) for name in names)
+    return any(matches(name, glob) for name in names)

@@ -25,6 +25,9 @@ class BalancerConfigurator:
 
     def configure(self, config_dict: dict[str, Any]) -> None:
         services = config_dict.setdefault('services', [])
+        if not isinstance(services, list):
+            # at once: Buildbot itself would go on and trip over it
+            config.error(f"c['services'] must be a list, not {services!r}", always_raise=True)
         problems = Balancer.problems(*self._args, **self._kwargs)
         if any(isinstance(service, Balancer) for service in services):
             problems.append("c['services'] has a util.Balancer already; keep one of them")

@@ -111,9 +111,9 @@ class Fleet:
         if not entry.order.accepts(report.incarnation, report.seq):
             return None
         before = self.standing(worker)
+        foreign = self._foreign(worker, report.host)
         entry.heard = Heard(report=report, at=self._reactor.seconds())
         entry.heard_on = connection
-        foreign = self._foreign(worker, report.host)
         self.loads.place(worker.workername, report.host)
         after = self._settle(worker, entry)
         if not after.refuses and (before.refuses or after.mood > before.mood):

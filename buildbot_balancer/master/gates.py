@@ -28,7 +28,7 @@ class Gates:
         self._loops: list[task.LoopingCall] = []
         self._asked: set[defer.Deferred[Any]] = set()
         self._generation = 0
-        self._said: dict[tuple[str, str], str] = {}
+        self._said: dict[tuple[int, str], str] = {}
 
     def watch(self, gates: Iterable[Gate], workers: Iterable[str]) -> None:
         """In the place of what was watched before; each gate is asked at once."""
@@ -47,6 +47,7 @@ class Gates:
                 loop.stop()
         self._loops = []
         self._generation += 1
+        self._said.clear()
         for asked in list(self._asked):
             asked.cancel()
 
@@ -81,7 +82,7 @@ class Gates:
         self._record(gate, name, opened=False, problem=problem)
 
     def _record(self, gate: Gate, name: str, *, opened: bool, problem: str | None) -> None:
-        key = (gate.worker_glob, name)
+        key = (id(gate), name)
         if problem is not None and self._said.get(key) != problem:
             say(f'the gate of worker {name} {problem}; it is closed')
         self._said[key] = problem or ''

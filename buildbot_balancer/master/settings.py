@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 import attrs
 
@@ -12,6 +11,7 @@ from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.policy.gate import Gate
+from buildbot_balancer.policy.globs import matches
 from buildbot_balancer.policy.policy import Policy
 
 
@@ -46,7 +46,7 @@ class Settings:
     def serves(self, builder: str) -> bool:
         if self.builders is None:
             return True
-        return any(fnmatchcase(builder, glob) for glob in self.builders)
+        return any(matches(builder, glob) for glob in self.builders)
 
     def policy_for(self, builder: str) -> Policy:
         """An exact name wins, then the first glob in the order of the config."""
@@ -54,7 +54,7 @@ class Settings:
             if glob == builder:
                 return policy
         for glob, policy in self.policies:
-            if fnmatchcase(builder, glob):
+            if matches(builder, glob):
                 return policy
         return self.policy
 

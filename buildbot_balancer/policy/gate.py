@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 from typing import Callable
 
@@ -12,6 +11,7 @@ import attrs
 from zope.interface import implementer
 
 from buildbot_balancer.interfaces import IFilter
+from buildbot_balancer.policy.globs import matches
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
@@ -56,7 +56,7 @@ class Gate:
         yield self.worker_glob
 
     def matches(self, name: str) -> bool:
-        return fnmatchcase(name, self.worker_glob)
+        return matches(name, self.worker_glob)
 
     def record(self, name: str, *, opened: bool, now: float, problem: str | None = None) -> bool:
         """Keeps what `check` said of a worker; True where it is something else than before."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ import attrs
 from zope.interface import implementer
 
 from buildbot_balancer.interfaces import IFleetFilter
+from buildbot_balancer.policy.globs import matches
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
@@ -94,7 +94,7 @@ class Tiers:
 @lru_cache(maxsize=65536)
 def _tier(tiers: tuple[tuple[str, ...], ...], name: str) -> int:
     for index, globs in enumerate(tiers):
-        if any(fnmatchcase(name, glob) for glob in globs):
+        if any(matches(name, glob) for glob in globs):
             return index
     return len(tiers)
 

@@ -44,8 +44,16 @@ def find(basedir: Path) -> list[int]:
 
 
 def _is_of_a_person(process: psutil.Process) -> bool:
-    terminal = getattr(process, 'terminal', None)  # not on Windows
-    return terminal is not None and terminal() is not None
+    """It has a terminal. psutil's own answer comes from a table of the terminals that there were
+    when it was first asked.
+    """
+    try:
+        stat = Path(f'/proc/{process.pid}/stat').read_text(encoding='utf-8', errors='replace')
+    except OSError:  # no Linux, or gone
+        terminal = getattr(process, 'terminal', None)  # not on Windows
+        return terminal is not None and terminal() is not None
+    # pid (name) state ppid pgrp session tty_nr: proc(5); a name may have anything in it
+    return stat.rpartition(')')[2].split()[4] != '0'
 
 
 def _is_below(folder: str, root: str) -> bool:

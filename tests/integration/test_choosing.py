@@ -178,7 +178,7 @@ class Choosing(MasterCase):
         await self.start(
             names=('w1', 'w2'),
             builders={'b': ('w1',), 'c': ('w2',)},
-            services=[Balancer()],
+            services=[Balancer(recheck=3600)],
             steps=lambda: [HeldStep(locks=[lock.access('exclusive')])],
         )
         self.master.botmaster.builders['c'].config.locks = [lock.access('exclusive')]

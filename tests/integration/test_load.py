@@ -40,7 +40,7 @@ class Load(MasterCase):
         await self.start(
             names=names,
             builders={f'b{i}': names for i in range(4)},
-            services=[Balancer(policy=policy)],
+            services=[Balancer(policy=policy, recheck=3600)],
         )
 
     @async_to_deferred

@@ -74,7 +74,8 @@ def attached(**values):
 
 
 def standing(heard=None, presence=None, now=T0, **rules):
-    return conclude('w', heard, presence or Presence(connected=True, heard=heard is not None), now, Rules(**rules))
+    presence = presence or Presence(connected=True, heard=heard is not None)
+    return conclude('w', heard, presence, now, Rules(**rules))
 
 
 def but_for_the_timer(standing):

@@ -146,7 +146,7 @@ class Checkconfig(SynchronousTestCase):
         (said,) = self.errors("c['configurators'] = [util.BalancerConfigurator(builders=['typo'])]")
         self.assertIn("'typo' matches no builder", said)
 
-    def test_services_that_are_no_list_are_buildbots_to_refuse(self):
+    def test_services_that_are_no_list_are_told_in_one_sentence(self):
         for services in ('7', "'text'", 'None', '()'):
             more = f"c['services'] = {services}\nc['configurators'] = [util.BalancerConfigurator()]"
             found = self.errors(more)

@@ -60,17 +60,18 @@ class Asking(SynchronousTestCase):
         self.clock.pump([1] * 5)
         self.assertEqual(self.changed, ['w1', 'w1'])
 
-    def test_the_builders_are_woken_when_a_gate_has_cooled_down(self):
+    def test_a_gate_that_opens_while_it_cools_down_wakes_builders_that_then_know_when(self):
         self.says = False
         gate = self.watch(Gate('w1', self.check, every=1, cooldown=10))
         self.assertEqual(self.verdict(gate).code, 'gate')  # what a builder was told that waits
-        self.says = True
-        self.clock.pump([1] * 9)
-        self.assertFalse(self.verdict(gate).passes)
         self.changed.clear()
-        self.clock.pump([1] * 3)
-        self.assertTrue(self.verdict(gate).passes)
+        self.says = True
+        self.clock.advance(1)
         self.assertEqual(self.changed, ['w1'])
+        verdict = self.verdict(gate)
+        self.assertEqual((verdict.passes, verdict.again_at), (False, 1010))
+        self.clock.pump([1] * 9)
+        self.assertTrue(self.verdict(gate).passes)
 
     def test_two_gates_of_one_worker_do_not_repeat_each_others_lines(self):
         def broken(name):
