@@ -55,6 +55,7 @@ setup(
     },
     entry_points={
         'console_scripts': ['buildbot-balancer = buildbot_balancer.cli.main:main'],
+        'buildbot.steps': entries('steps.group', 'StepGroup'),
         'buildbot.util': [
             *entries('master.balancer', 'Balancer'),
             *entries('master.configurator', 'BalancerConfigurator'),
