@@ -61,7 +61,8 @@ class ConfigsInTheDocumentation(ConfigCase):
                 said = f'{page.name}:\n{done.stdout}{done.stderr}'
                 self.assertEqual((done.returncode, done.stdout.strip()), (0, GOOD), said)
                 checked.append(page.name)
-        self.assertEqual(sorted(checked), ['config.rst', 'policies.rst', 'tutorial.rst'])
+        least = {'config.rst', 'policies.rst', 'step-groups.rst', 'tutorial.rst'}
+        self.assertEqual(least - set(checked), set())
 
     def test_a_mark_without_a_block_is_noticed(self):
         page = self.folder / 'page.rst'
