@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile('shared', deadline=None)  # other masters run beside a test
+settings.load_profile('shared')
 
 
 @pytest.fixture(autouse=True)

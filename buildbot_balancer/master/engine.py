@@ -80,8 +80,8 @@ class Engine:
 
     async def outlook(self, builder: Any, breq: Any) -> Outlook:
         """Ranks all workers of the builder for one request."""
-        real = await locks.real_locks(builder)
         offered = builder.getAvailableWorkers()
+        wanted = await locks.wanted(builder, offered, breq)
         compatible = {
             wfb.worker.workername: await _compatible(builder, wfb, breq) for wfb in offered
         }
@@ -94,7 +94,7 @@ class Engine:
                 self.fleet,
                 now=self.now(),
                 busy=_is_busy(builder, worker),
-                locks_held=self._locks_held(real, worker.workername) if real else (),
+                locks_held=self._locks_held(wanted, worker.workername),
                 compatible=compatible.get(worker.workername),
             )
             for worker in self._workers(builder, places)
@@ -141,8 +141,8 @@ class Engine:
         if moments:
             self._wakes.at(builder, min(moments))
 
-    def _locks_held(self, real: list[tuple[Any, Any]], workername: str) -> tuple[str, ...]:
-        held = locks.held(real, workername)
+    def _locks_held(self, wanted: locks.Wanted, workername: str) -> tuple[str, ...]:
+        held = wanted.held(workername)
         if self._releases is not None:
             for lock in held:
                 self._releases.watch(lock)

@@ -3,26 +3,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import attrs
 
-async def real_locks(builder: Any) -> list[tuple[Any, Any]]:
-    """The (real lock, access) pairs of a builder; [] where they are known only with a build.
+from buildbot_balancer.locks import asking
 
-    A renderable needs the properties of a build on one worker; Buildbot's own canStartBuild
-    renders it when that worker is about to be chosen.
+
+@attrs.frozen(eq=False)
+class Wanted:
+    """The (real lock, access) pairs that a build of one request would take.
+
+    `everywhere`: before it is known on which worker. `on`: by worker's name, where the locks are a
+    renderable, which is rendered for each worker that is free.
     """
+
+    request: Any
+    everywhere: tuple[tuple[Any, Any], ...] = ()
+    on: Mapping[str, list[tuple[Any, Any]]] = attrs.field(factory=dict)
+
+    def held(self, workername: str) -> list[Any]:
+        """The real locks that a build on this worker would have to wait for."""
+        pairs = self.on.get(workername)
+        if pairs is None:
+            pairs = [
+                (lock.getLockForWorker(workername), access) for lock, access in self.everywhere
+            ]
+        # with the request in the place of Buildbot's None, a BranchLock knows the branch
+        return [lock for lock, access in pairs if not lock.isAvailable(self.request, access)]
+
+
+async def wanted(builder: Any, places: list[Any], breq: Any) -> Wanted:
+    """`places`: the WorkerForBuilders that are free."""
     locks = builder.config.locks
-    if not isinstance(locks, (list, tuple)) or not locks:
-        return []
-    return list(await builder.botmaster.getLockFromLockAccesses(locks, builder.config_version))
-
-
-def held(locks: list[tuple[Any, Any]], workername: str) -> list[Any]:
-    """The real locks that a build on this worker would have to wait for."""
-    found = []
-    for one, access in locks:
-        lock = one.getLockForWorker(workername)
-        if not lock.isAvailable(None, access):
-            found.append(lock)
-    return found
+    if not locks:
+        return Wanted(breq)
+    if asking.need_properties(locks):
+        on = {wfb.worker.workername: await asking.real_locks(builder, wfb, breq) for wfb in places}
+        return Wanted(breq, on=on)
+    pairs = await builder.botmaster.getLockFromLockAccesses(locks, builder.config_version)
+    return Wanted(breq, everywhere=tuple(pairs))

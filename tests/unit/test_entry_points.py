@@ -27,6 +27,7 @@ from buildbot_balancer.policy.verdict import Verdict
 PROMISED = {
     'Balancer',
     'BalancerConfigurator',
+    'BranchLock',
     'Capable',
     'Connected',
     'EagerFirst',
@@ -42,6 +43,7 @@ PROMISED = {
     'StepGroup',
     'Tiers',
     'Willing',
+    'WorkerGroupLock',
     'canStartWhenAvailable',
     'nextAvailableWorker',
 }

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Table: the semaphores of one lock, one for each group or branch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable
+from typing import Callable
+from typing import Generic
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from buildbot_balancer.locks.semaphore import Semaphore
+from buildbot_balancer.locks.turns import Turns
+
+Key = TypeVar('Key', bound=Hashable)
+
+
+class Table(Generic[Key]):
+    """Semaphores that nobody holds, waits for or refers to are forgotten.
+
+    A plain dict that forgets would hand out a second semaphore to somebody while another still has
+    the first; weak references cannot. `opened(key)` is called when somebody may be let in.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limit: Callable[[Key], int | None],
+        describe: Callable[[Key], str],
+        opened: Callable[[Key], None],
+    ) -> None:
+        self.turns = Turns()
+        self._name = name
+        self._limit = limit
+        self._describe = describe
+        self._opened = opened
+        self._known: WeakValueDictionary[Key, Semaphore] = WeakValueDictionary()
+        self._busy: dict[Key, Semaphore] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, key: Key) -> Semaphore:
+        semaphore = self._known.get(key)
+        if semaphore is None:
+            semaphore = Semaphore(self._name, self._limit(key), self.turns)
+            semaphore.description = self._describe(key)
+            semaphore.opened = functools.partial(self._told, key)
+            semaphore.used = functools.partial(self._used, key)
+            self._known[key] = semaphore
+        return semaphore
+
+    def _told(self, key: Key, _: Semaphore) -> None:
+        self._opened(key)
+
+    def _used(self, key: Key, semaphore: Semaphore) -> None:
+        if semaphore.idle:
+            self._busy.pop(key, None)
+        else:
+            self._busy[key] = semaphore
+
+    def all(self) -> dict[Key, Semaphore]:
+        return dict(self._known)
+
+    def update(self, turns: Turns) -> None:
+        """The limits and the order of the lock may be others now."""
+        self.turns = turns
+        for key, semaphore in self.all().items():
+            semaphore.turns = turns
+            semaphore.description = self._describe(key)
+            semaphore.setMaxCount(self._limit(key))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Buildbot's own tests, with our locks and our chooser in the place of Buildbot's."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support.snippets import ROOT
+from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import SynchronousTestCase
+from upstream import source
+
+LOCKS = 'unit/test_locks.py'
+LOCKS_ON_A_MASTER = 'integration/test_locks.py'
+DISTRIBUTION = 'unit/process/test_buildrequestdistributor.py'
+
+# The names of upstream's tests that end otherwise with ours, and why that is meant.
+RAISED = 'a limit that is raised wakes who waits at once; with Buildbot when the next one asks'
+NEXT_BUILD = 'a nextBuild that raises is logged, and the oldest request of the builder goes on'
+AFRESH = 'each request is offered all free workers; Buildbot leaves out those that it has tried'
+RANDOM = 'the choice among equal workers does not go through random.choice, which the test replaces'
+DIFFERENT = {
+    ('locks', LOCKS): {},
+    ('locks', LOCKS_ON_A_MASTER): {
+        'test_changing_max_lock_count_does_not_break_step_locks_1': RAISED,
+    },
+    ('chooser', LOCKS_ON_A_MASTER): {},
+    ('chooser', DISTRIBUTION): {
+        'test_bldr_maybeStartBuild_fails_always': AFRESH,
+        'test_bldr_maybeStartBuild_fails_once': AFRESH,
+        'test_nextBuild_exception': NEXT_BUILD,
+        'test_nextBuild_failure': NEXT_BUILD,
+        'test_nextBuild_fails': NEXT_BUILD,
+        'test_nextWorker_default_0': RANDOM,
+        'test_nextWorker_default_1': RANDOM,
+    },
+}
+
+
+@functools.cache
+def outcomes(what, path):
+    """What went wrong, by the test's name."""
+    if importlib.util.find_spec('parameterized') is None:
+        raise source.MissingError(f"Buildbot's own {path} needs the package parameterized")
+    tests = source.file(path)
+    folder = Path(tempfile.mkdtemp())
+    results = folder / 'results.json'
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', Path(__file__).parent / 'run.py', what, tests, results],
+        cwd=folder,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert results.exists(), done.stdout[-2000:] + done.stderr[-2000:]
+    found = json.loads(results.read_text(encoding='utf-8'))
+    return {name.rpartition('.')[2]: wrong for name, wrong in found.items()}
+
+
+class UpstreamTests(SynchronousTestCase):
+    def compare(self, what, path):
+        try:
+            stock, ours = outcomes('stock', path), outcomes(what, path)
+        except source.MissingError as e:
+            if os.environ.get('CI') == 'true':
+                raise
+            raise SkipTest(str(e)) from e
+        self.assertGreater(len(ours), 20)
+        self.assertEqual(stock.keys(), ours.keys())
+        different = {
+            name: wrong for name, wrong in ours.items() if bool(wrong) != bool(stock[name])
+        }
+        meant = DIFFERENT[what, path]
+        self.assertEqual({n: w for n, w in different.items() if n not in meant}, {})
+        self.assertEqual(set(meant) - set(different), set(), 'no longer different')
+
+    def test_the_locks_pass_the_unit_tests_of_locks(self):
+        self.compare('locks', LOCKS)
+
+    def test_the_locks_pass_the_integration_tests_of_locks(self):
+        self.compare('locks', LOCKS_ON_A_MASTER)
+
+    def test_the_chooser_passes_the_integration_tests_of_locks(self):
+        self.compare('chooser', LOCKS_ON_A_MASTER)
+
+    if os.environ.get(source.CLONE):  # the sdist leaves these out
+
+        def test_the_chooser_passes_the_tests_of_distribution(self):
+            self.compare('chooser', DISTRIBUTION)
