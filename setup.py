@@ -51,7 +51,7 @@ setup(
             'pytest>=8',
             'pytest-xdist>=3.5',
             'rich>=13',
-            'ruff>=0.6',
+            'ruff~=0.17.6',  # each release brings rules; all are on here
             'types-psutil',
         ],
     },
