@@ -101,6 +101,11 @@ def failure_of(error: Exception) -> Failure:
     return Failure(error, type(error), error.__traceback__)
 
 
+def has_its_worker(build: Any) -> bool:
+    """It is not of a connection that is lost."""
+    return build.workerforbuilder is not None and build.workerforbuilder.worker is not None
+
+
 def was_forgotten(build: Any) -> bool:
     """Its worker left before its first step, so nothing will ever end it."""
     return (

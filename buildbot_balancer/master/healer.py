@@ -40,11 +40,14 @@ class Healer:
 
     def _look(self, name: str) -> None:
         del self._timers[name]
+        well = 0
         for build in self._builds.of(name):
             if compat.was_forgotten(build):
                 say(f'{build.builder.name} #{build.number} lost {name} while it started: ended')
                 compat.end_as_retry(build).addErrback(_not_ended)
-        if self._builds.count(name):  # some that are slow to end may yet turn out to be forgotten
+            elif compat.has_its_worker(build):
+                well += 1
+        if self._builds.count(name) > well:  # who is slow to end may yet turn out to be forgotten
             self._timers[name] = self._reactor.callLater(PATIENCE, self._look, name)
 
 
