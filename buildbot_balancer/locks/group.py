@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 from typing import ClassVar
 from typing import Optional
@@ -105,6 +103,3 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         if group.own and group.name in self.workerToGroup.values():
             return self.maxCount
         return self.maxCountForGroup.get(group.name, self.maxCount)
-
-    def known_groups(self) -> Iterator[str]:
-        yield from dict.fromkeys(chain(self.workerToGroup.values(), self.maxCountForGroup))

@@ -36,7 +36,7 @@ from buildbot_balancer.reporter.status import Status
 LOOK_EVERY = 0.25  # seconds between two looks at the owner's file: a stat() each
 COMPLAIN_EVERY = 60.0  # seconds between two lines about refused reports
 SEND_TIMEOUT = 10.0  # seconds; a call on a lost connection may never be answered
-SEARCH_EVERY = 2.0  # seconds between two looks at all processes while some are left
+SEARCH_EVERY = 2.0  # seconds between two looks at all processes, also where they fail
 RETRY_AFTER = 1.0  # seconds, while a master listens
 
 
@@ -124,7 +124,7 @@ class Reporter(service.Service):
         new = self._desk.look()
         if new:
             self._hearing.new_word(self._seq + 1)
-            self._left = 0
+            self._left, self._searched_at = 0, -SEARCH_EVERY
         if self._hearing.promised and not self._is_free():
             self._search()
         self._decide(new_word=new)
@@ -146,7 +146,7 @@ class Reporter(service.Service):
         now = self._reactor.seconds()
         if self._searching or self._link.commands() or 0 <= now - self._searched_at < SEARCH_EVERY:
             return
-        self._searching = True
+        self._searching, self._searched_at = True, now
         word = self._desk.word.id
         found = self._in_thread(leftovers.find, self._basedir)
         found.addBoth(self._search_ended)
@@ -159,7 +159,6 @@ class Reporter(service.Service):
 
     def _searched(self, pids: list[int], word: str) -> None:
         self._left = len(pids)
-        self._searched_at = self._reactor.seconds() if pids else -SEARCH_EVERY
         if self.running and word == self._desk.word.id and self._hearing.promised:
             self._hearing.empty = not pids
             self._decide()
