@@ -37,7 +37,8 @@ class LinkOnPb(MasterCase):
     @async_to_deferred
     async def test_two_workers_on_one_machine_report_the_same_host(self) -> None:
         await self.begin(names=('w1', 'w2'))
-        await self.until(lambda: self.balancer.standing('w2').host is not None)
+        for name in ('w1', 'w2'):
+            await self.until(lambda name=name: self.balancer.standing(name).host is not None)
         hosts = {self.balancer.standing(name).host for name in ('w1', 'w2')}
         self.assertEqual(len(hosts), 1)
 
