@@ -59,6 +59,11 @@ def order_problems(order: Any, ageing: Any) -> Iterator[str]:
         yield f'ageing must be a number of seconds above 0, not {ageing!r}'
 
 
+def bool_problems(argument: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, bool):
+        yield f'{argument} must be True or False, not {value!r}'
+
+
 def text_problems(argument: str, value: Any) -> Iterator[str]:
     if value is not None and not isinstance(value, str):
         yield f'{argument} must be a text, not {value!r}'

@@ -27,10 +27,11 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
     `maxCount`: the units of each branch (None: no limit). `maxCountForBranch`: other numbers, by
     branch or glob; None is the branch of builds that have none. `codebase`: whose branch counts,
     where builds have several codebases. `order`: 'fifo', or 'priority', where each `ageing`
-    seconds of waiting count as one point.
+    seconds of waiting count as one point. `reserve` False: the Balancer keeps nothing for a build
+    that prepares its worker.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('limits', 'codebase', 'order', 'ageing')
+    compare_attrs: ClassVar[Sequence[str]] = ('limits', 'codebase', 'order', 'ageing', 'reserve')
     lockClass = RealBranchLock
     name: str
     maxCount: int | None
@@ -44,6 +45,7 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
         *,
         order: str = 'fifo',
         ageing: float = AGEING,
+        reserve: bool = True,
     ) -> None:
         limits = arguments.limits_problems(
             'maxCountForBranch', maxCountForBranch, 'branches or globs', none=True
@@ -54,6 +56,7 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
             *limits,
             *arguments.text_problems('codebase', codebase),
             *arguments.order_problems(order, ageing),
+            *arguments.bool_problems('reserve', reserve),
         ]
         for problem in problems:
             config.error(f'BranchLock {name!r}: {problem}')
@@ -64,6 +67,7 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
         self.codebase = codebase if good else None
         self.order = order
         self.ageing = ageing
+        self.reserve = reserve
         # hashable and sorted, or each reconfig would look like a change
         self._limits = Names[Optional[int]](self.maxCountForBranch)
         self.limits = self._limits.key()

@@ -66,9 +66,11 @@ class Door:
     # what Buildbot asks
 
     def isAvailable(self, requester: Any, access: Any) -> bool:
-        access = _access(access)
+        access = access_of(access)
         if not access.count:
             return True
+        if requester is None:
+            requester = who.ASKING.get()
         try:
             semaphore = self.semaphore_for(requester, access)
         except LockError as e:
@@ -77,12 +79,12 @@ class Door:
 
     def never(self, requester: Any, access: Any) -> bool:
         """Waiting is of no use: the access is for more than the limit."""
-        access = _access(access)
+        access = access_of(access)
         semaphore = self.known_for(requester, access)
         return semaphore is not None and semaphore.never(access)
 
     def claim(self, owner: Any, access: Any) -> None:
-        access = _access(access)
+        access = access_of(access)
         if not access.count:
             return
         semaphore = self._claimed_by(owner, access)
@@ -90,7 +92,7 @@ class Door:
         self._claims.setdefault(id(owner), []).append(Claim(owner, access, [semaphore]))
 
     def release(self, owner: Any, access: Any) -> None:
-        claim = self._claim_of(owner, _access(access))
+        claim = self._claim_of(owner, access_of(access))
         if claim is None:
             return
         claims = self._claims[id(owner)]
@@ -101,10 +103,10 @@ class Door:
             semaphore.release(owner, claim.access)
 
     def isOwner(self, owner: Any, access: Any) -> bool:
-        return self._claim_of(owner, _access(access)) is not None
+        return self._claim_of(owner, access_of(access)) is not None
 
     def waitUntilMaybeAvailable(self, owner: Any, access: Any) -> defer.Deferred[Any]:
-        access = _access(access)
+        access = access_of(access)
         if self.isAvailable(owner, access):
             return defer.succeed(self)
         try:
@@ -115,7 +117,7 @@ class Door:
         return semaphore.join(owner, access, self._via(access))
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: Any) -> None:
-        access = _access(access)
+        access = access_of(access)
         semaphore = self.known_for(owner, access)
         if semaphore is not None:
             semaphore.stopWaitingUntilAvailable(owner, access, d)
@@ -132,7 +134,7 @@ class Door:
 
     def reserve(self, requester: Any, access: Any) -> bool:
         """Keeps the units for it until it claims them, hands them over or gives them up."""
-        access = _access(access)
+        access = access_of(access)
         if not access.count:
             return True
         semaphore = self.known_for(requester, access)  # None: it is to start, and to say so
@@ -140,15 +142,22 @@ class Door:
 
     def hand_over(self, old: Any, new: Any, access: Any) -> None:
         """What was reserved for a request is its build's now."""
-        semaphore = self.known_for(old, _access(access))
+        semaphore = self.known_for(old, access_of(access))
         if semaphore is not None:
             semaphore.hand_over(old, new)
 
     def give_up(self, requester: Any, access: Any) -> None:
         """A reservation or a wait ends; whom that lets in is woken."""
-        semaphore = self.known_for(requester, _access(access))
+        semaphore = self.known_for(requester, access_of(access))
         if semaphore is not None:
             semaphore.give_up(requester)
+
+    def line_up(self, requester: Any, access: Any) -> None:
+        """A request waits its turn; when it comes the units are kept until it gives them up."""
+        access = access_of(access)
+        semaphore = self.known_for(requester, access)
+        if semaphore is not None and access.count:
+            semaphore.line_up(requester, access, self._via(access))
 
     def known_for(self, requester: Any, access: Any) -> Semaphore | None:
         """As `semaphore_for`; None also for a requester that can never have it."""
@@ -194,7 +203,7 @@ class Door:
         return False
 
 
-def _access(given: Any) -> Any:
+def access_of(given: Any) -> Any:
     """``locks=[lock]`` is what Buildbot allowed once; on 4.3 it hands on the lock itself."""
     if isinstance(given, BaseLockId):
         return given.defaultAccess()

@@ -30,7 +30,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
     that names their group, where workerToGroup does not; 'reported_host' is the machine that the
     worker's reporter tells of. A worker in no group has units of its own, as with
     util.WorkerLock. `order`: 'fifo', or 'priority', where each `ageing` seconds of waiting count
-    as one point.
+    as one point. `reserve` False: the Balancer keeps nothing for a build that prepares its worker.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -39,6 +39,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         'groupProperty',
         'order',
         'ageing',
+        'reserve',
     )
     lockClass = RealGroupLock
     name: str
@@ -54,6 +55,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         *,
         order: str = 'fifo',
         ageing: float = AGEING,
+        reserve: bool = True,
     ) -> None:
         problems = [
             *arguments.name_problems(name),
@@ -62,6 +64,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
             *arguments.groups_problems(workerToGroup),
             *arguments.text_problems('groupProperty', groupProperty),
             *arguments.order_problems(order, ageing),
+            *arguments.bool_problems('reserve', reserve),
         ]
         for problem in problems:
             config.error(f'WorkerGroupLock {name!r}: {problem}')
@@ -73,6 +76,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         self.groupProperty = groupProperty if good else None
         self.order = order
         self.ageing = ageing
+        self.reserve = reserve
         # hashable and sorted, or each reconfig would look like a change
         self._groups = Names[Optional[str]](self.workerToGroup)
         self.groups = self._groups.key()

@@ -36,6 +36,7 @@ class Waiter:
     via: Any = None  # the door that it came through
     deferred: defer.Deferred[Any] | None = None
     reserved: bool = False
+    quiet: bool = False  # a pending request: it is not called when its turn comes
     state: State = State.WAITS
 
 

@@ -7,6 +7,7 @@ A build, a step of a running build, a request that still waits for a worker, a w
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 from buildbot.process.build import Build
@@ -14,10 +15,23 @@ from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildstep import BuildStep
 from twisted.internet import defer
 
+# For whom Buildbot asks when it says None: the request that a worker is being chosen for.
+ASKING: ContextVar[BuildRequest | None] = ContextVar('asking', default=None)
+
 
 def is_pending(requester: Any) -> bool:
     """It holds no worker yet, so that nothing stands still while it waits."""
     return requester is None or isinstance(requester, BuildRequest)
+
+
+def request_number(requester: Any) -> int | None:
+    """A pending request has its number since it was made; Buildbot may make its object anew."""
+    return getattr(requester, 'id', None) if isinstance(requester, BuildRequest) else None
+
+
+def submitted_at(requester: Any) -> float | None:
+    """Epoch seconds; None for all but pending requests."""
+    return getattr(requester, 'submittedAt', None) if isinstance(requester, BuildRequest) else None
 
 
 def build_of(requester: Any) -> Any:

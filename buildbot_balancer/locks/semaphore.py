@@ -170,7 +170,7 @@ class Semaphore:
             )
             if waiter.state is State.OFFERED:
                 self._offered.add(waiter.access, -1)
-            waiter.access, waiter.via, waiter.reserved = access, via, False
+            waiter.access, waiter.via, waiter.reserved, waiter.quiet = access, via, False, False
         self._line.enqueue(waiter)
         self.used(self)
         result: defer.Deferred[Any] = defer.Deferred()
@@ -178,6 +178,30 @@ class Semaphore:
         if self._first() is not waiter:  # who refused an offer is not offered it at once
             self._wake()
         return result
+
+    def line_up(self, requester: Any, access: Any, via: Any = None) -> None:
+        """Waits without being called: `release_subs` tell that it may be its turn.
+
+        Its units are kept for it then, until it claims, reserves or gives them up.
+        """
+        if self._line.of(requester) is None:
+            waiter = self._line.make(requester, access, self.turns, via)
+            waiter.quiet = True
+            self._line.enqueue(waiter)
+            self.used(self)
+            self._wake()
+
+    def step_out(self, requester: Any) -> None:
+        """Ends what `line_up` began; a reservation goes on."""
+        waiter = self._line.of(requester)
+        if waiter is not None and waiter.quiet and not waiter.reserved:
+            self._leave(waiter)
+            self._opened()
+
+    def is_offered(self, requester: Any) -> bool:
+        """It is its turn."""
+        waiter = self._line.of(requester)
+        return waiter is not None and waiter.state is State.OFFERED
 
     def reserve(self, requester: Any, access: Any, via: Any = None) -> bool:
         """Keeps units until `requester` claims them or gives them up; a lower limit leaves them."""
@@ -226,8 +250,8 @@ class Semaphore:
         if old is None or to is self:
             return
         self._leave(old)
-        if old.deferred is not None:
-            new = Waiter(requester, old.access, old.turn, old.via, old.deferred)
+        if old.deferred is not None or (old.quiet and not old.reserved):
+            new = Waiter(requester, old.access, old.turn, old.via, old.deferred, quiet=old.quiet)
             to._line.enqueue(to._line.adopt(new))
         elif not (old.reserved and to.reserve(requester, old.access, old.via)):
             # it was woken already: it will ask there, and wait there if it must
@@ -301,6 +325,8 @@ class Semaphore:
         if waiter.deferred is not None:
             deferred, waiter.deferred = waiter.deferred, None
             eventually(self._fire, waiter, deferred)
+        elif waiter.quiet and not waiter.reserved:
+            eventually(self.release_subs.deliver)
 
     def _fire(self, waiter: Waiter, deferred: defer.Deferred[Any]) -> None:
         deferred.callback(self)

@@ -36,12 +36,14 @@ class Turns:
     clock: Callable[[], float] = attrs.field(default=time.monotonic, eq=False)
 
     def next(self, requester: Any) -> Turn:
-        """For one that begins to wait now."""
-        return (*self._rank(requester), next(_arrivals))
+        """For one that begins to wait now; a request began when it was made."""
+        number = who.request_number(requester)
+        return (*self._rank(requester), next(_arrivals) if number is None else number)
 
     def last(self, requester: Any) -> Turn:
         """For one that only asks: behind all of its own rank that wait already."""
-        return (*self._rank(requester), math.inf)
+        number = who.request_number(requester)
+        return (*self._rank(requester), math.inf if number is None else number)
 
     def _rank(self, requester: Any) -> tuple[int, float]:
         standing = PENDING if who.is_pending(requester) else RUNNING
@@ -51,4 +53,5 @@ class Turns:
         if priority is None:
             # nobody in particular is behind all requests; what is no build's has no priority
             return standing, math.inf if requester is None else self.clock() / self.ageing
-        return standing, self.clock() / self.ageing - priority
+        since = who.submitted_at(requester)
+        return standing, (self.clock() if since is None else since) / self.ageing - priority

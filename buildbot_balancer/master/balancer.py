@@ -19,7 +19,6 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
 from buildbot_balancer.master.engine import GATE
-from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import COUNTED
@@ -139,7 +138,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             return [builder.name for builder in botmaster.getBuildersForWorker(worker)]
 
         wakes = Wakes(reactor, wake, builders_of)
-        releases = Releases(lambda lock: wakes.happened(LOCK, lock))
+        releases = Releases(wakes.soon)
 
         def told(event: str, worker: Any) -> None:
             if event == WILLING:
@@ -157,7 +156,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         engine = Engine(master, reactor, fleet, wakes, releases)
         return _Parts(
             engine=engine,
-            hooks=Hooks(master, fleet, engine.complaints, engine.started),
+            hooks=Hooks(master, fleet, engine.complaints, engine.reservations, engine.started),
             link=link,
             healer=healer,
             wakes=wakes,
@@ -192,6 +191,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             parts.hooks.take_off()
             parts.wakes.stop()
             parts.gates.stop()
+            parts.engine.stop()
             parts.releases.stop()
             parts.healer.stop()
             parts.engine.fleet.stop()

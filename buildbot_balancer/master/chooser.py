@@ -13,6 +13,7 @@ from twisted.internet import defer
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
 from buildbot_balancer.availability.text import describe
+from buildbot_balancer.locks.requester import ASKING
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import engine
 from buildbot_balancer.master.complaints import Complaints
@@ -33,17 +34,21 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
         super().__init__(bldr, master)
         self._engine = brain or engine.for_master(master)
         self._hook = bldr.config.nextWorker or master.config.select_next_worker
+        self._engine.reservations.end_unbegun(bldr.name)
 
     def popNextBuild(self) -> defer.Deferred[tuple[Any, Any]]:
         """(WorkerForBuilder, BuildRequest), or (None, None) at the end of the pass."""
         return defer.ensureDeferred(self._pop_next_build())
 
     async def _pop_next_build(self) -> tuple[Any, Any]:
+        self._engine.reservations.end_unbegun(self.bldr.name)  # what was popped before
         while True:
             breq = await self._next_request()
             if breq is None:
                 return None, None
             anybody = bool(self.bldr.getAvailableWorkers())
+            if not anybody:
+                self._engine.lines.keep_only(self.bldr.name)
             if not anybody and self._is_explained(breq):
                 return None, None
             # either it starts now, or it is left for the next pass
@@ -55,8 +60,12 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
                 return None, None
 
     async def _next_request(self) -> Any:
+        fetched = self.unclaimedBrdicts is not None
         await self._fetchUnclaimedBrdicts()
         rows = compat.unclaimed(self.unclaimedBrdicts)
+        if not fetched:
+            requests = (row['buildrequestid'] for row in rows)
+            self._engine.lines.keep_only(self.bldr.name, requests)
         if not rows:
             return None
         if self.nextBuild:
@@ -79,7 +88,8 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
             attempt = _Attempt(self, breq, await self._engine.outlook(self.bldr, breq))
             place = await attempt.run()
             if place is None:
-                self._engine.waits(attempt.decision(None), attempt.verdicts())
+                verdicts = attempt.verdicts()
+                self._engine.waits(attempt.decision(None), verdicts, attempt.outlook)
             else:
                 self._engine.decisions.propose(attempt.decision(place.worker.workername))
         except Exception as e:
@@ -158,6 +168,8 @@ class _Attempt:
 
     async def _can_start(self, place: Any) -> bool:
         name = place.worker.workername
+        # Buildbot asks for locks in nobody's name
+        asking = ASKING.set(self.outlook.wanted.request)
         try:
             can = await defer.maybeDeferred(self.chooser.canStartBuild, place, self.breq)
         except Exception as e:
@@ -165,12 +177,15 @@ class _Attempt:
             said = f'makes canStartBuild raise {describe(e)}'
             self.refused[name] = Verdict.unknown('can-start-build', said, (name,))
             return False
+        finally:
+            ASKING.reset(asking)
         # while that was asked, the worker may have gone, filled up, or its owner said no
+        missing = self.outlook.wanted.missing(name)
         if can and place.isAvailable():
-            return True
-        self.refused[name] = Verdict.not_now(
-            'can-start-build', 'is refused by canStartBuild, a lock or its type', (name,)
-        )
+            missing = self.chooser._engine.reserve(self.outlook, self.breq, place)  # noqa: SLF001
+            if not missing:
+                return True
+        self.refused[name] = _refusal(name, [lock.lockName for lock, _ in missing])
         return False
 
     def verdicts(self) -> dict[str, Verdict]:
@@ -203,3 +218,11 @@ class _Attempt:
             ),
             note=clean(self.note, 200),
         )
+
+
+def _refusal(worker: str, locks: list[str]) -> Verdict:
+    if locks:
+        names = ', '.join(locks)
+        return Verdict.not_now('lock', f'would wait for {names}', tuple(locks), fact='lock')
+    said = 'is refused by canStartBuild or its type'
+    return Verdict.not_now('can-start-build', said, (worker,))

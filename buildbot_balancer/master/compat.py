@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from buildbot.interfaces import ILatentWorker
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.workerforbuilder import States
 from buildbot.worker.protocols import null
@@ -58,6 +60,18 @@ def build_on(builder: Any, wfb: Any) -> Any:
     return None
 
 
+def newest_build(wfb: Any, breqs: list[Any]) -> Any:
+    """The build that was just made for these requests; None where it cannot be told."""
+    building = getattr(wfb.builder, 'building', None)
+    build = building[-1] if building else None
+    return build if build is not None and build.requests[:1] == breqs[:1] else None
+
+
+def has_begun(build: Any) -> bool:
+    """It is over, or a step of it was begun, so that Buildbot itself will end it."""
+    return bool(build.finished or build.currentStep is not None or build.executedSteps)
+
+
 def builds_going_on(master: Any) -> Iterator[tuple[str, Any, Any]]:
     """(worker's name, WorkerForBuilder, Build) of all builds, also of builders that have left the
     config while they run.
@@ -101,6 +115,18 @@ def failure_of(error: Exception) -> Failure:
     return Failure(error, type(error), error.__traceback__)
 
 
+def when_no_choice_is_made(master: Any, call: Any) -> defer.Deferred[Any]:
+    """Between two builders of the distributor's loop."""
+    resting: defer.Deferred[Any] = master.botmaster.brd.activity_lock.run(call)
+    return resting
+
+
+def lock_opened(lock: Any) -> None:
+    """One of Buildbot's own locks has room that no release has made: whom it lets in is woken."""
+    lock._tryWakeUp()  # noqa: SLF001  there is no other way to say so
+    lock.release_subs.deliver()
+
+
 def has_its_worker(build: Any) -> bool:
     """It is not of a connection that is lost."""
     return build.workerforbuilder is not None and build.workerforbuilder.worker is not None
@@ -116,6 +142,24 @@ def was_forgotten(build: Any) -> bool:
         and not build.executedSteps
         and build.buildid is not None
     )
+
+
+def end_abandoned(build: Any) -> defer.Deferred[Any]:
+    """A build whose ``startBuild`` has come to its end without a step."""
+    if build.buildid is not None:
+        cancelled = build.stopped and build.results != RETRY  # not by a lost connection
+        results = CANCELLED if cancelled else RETRY
+        reason = build.stopped_reason or 'its start failed'
+        text = ['cancelled' if cancelled else 'retry', f'({reason})']
+        return defer.maybeDeferred(build.buildFinished, text, results)
+    # The database knows nothing of it. It would raise again at once if do_build_if has raised.
+    build.finished = True
+    build.results = RETRY if hasattr(build, 'do_build') else EXCEPTION
+    wfb = build.workerforbuilder
+    if wfb.worker is not None:
+        wfb.worker.putInQuarantine()  # as Buildbot does when a build cannot be prepared
+    wfb.buildFinished()
+    return defer.maybeDeferred(build.builder.buildFinished, build, wfb)
 
 
 def end_as_retry(build: Any) -> defer.Deferred[Any]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -20,7 +22,11 @@ from buildbot_balancer.master.fleet import FACTS
 from buildbot_balancer.master.fleet import GONE
 from buildbot_balancer.master.fleet import LOAD
 from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.guards import Guards
+from buildbot_balancer.master.lines import Lines
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.reservations import Pair
+from buildbot_balancer.master.reservations import Reservations
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.views import request_view
 from buildbot_balancer.master.views import worker_view
@@ -48,6 +54,8 @@ class Outlook:
     request: RequestView
     ranking: Ranking
     places: Mapping[str, Any]  # WorkerForBuilders that are free now, by worker's name
+    wanted: locks.Wanted
+    missing: Mapping[str, list[Pair]]  # locks that could not be had now, by worker's name
     at: float
 
 
@@ -69,6 +77,11 @@ class Engine:
         self.fleet = fleet
         self.complaints = Complaints(self.now)
         self.decisions = Decisions(self.now)
+        self.guards = Guards()
+        self.lines = Lines(reactor)
+        self.reservations = Reservations(
+            reactor, self.guards.keeper, functools.partial(compat.when_no_choice_is_made, master)
+        )
         self._master = master
         self._reactor = reactor
         self._wakes = wakes
@@ -78,28 +91,37 @@ class Engine:
     def now(self) -> float:
         return float(self._reactor.seconds())
 
+    def stop(self) -> None:
+        self.lines.stop()
+        self.reservations.stop()
+        self.guards.take_off()
+
     async def outlook(self, builder: Any, breq: Any) -> Outlook:
         """Ranks all workers of the builder for one request."""
         offered = builder.getAvailableWorkers()
-        wanted = await locks.wanted(builder, offered, breq)
+        wanted = await locks.wanted(builder, offered, self.lines.requester(breq))
         compatible = {
             wfb.worker.workername: await _compatible(builder, wfb, breq) for wfb in offered
         }
         # From here on nothing waits, so that all that is seen is of one moment.
         places = {wfb.worker.workername: wfb for wfb in builder.getAvailableWorkers()}
         request = request_view(breq, builder, self.now())
+        found = self._workers(builder, places)
+        missing = {one.workername: wanted.missing(one.workername) for one in found}
         workers = [
             worker_view(
                 worker,
                 self.fleet,
                 now=self.now(),
                 busy=_is_busy(builder, worker),
-                locks_held=self._locks_held(wanted, worker.workername),
+                locks_held=_names(missing[worker.workername]),
+                locks_never=_names(filter(wanted.is_never, missing[worker.workername])),
                 compatible=compatible.get(worker.workername),
             )
-            for worker in self._workers(builder, places)
+            for worker in found
         ]
-        return Outlook(request, self.rank(request, workers), places, self.now())
+        ranking = self.rank(request, workers)
+        return Outlook(request, ranking, places, wanted, missing, self.now())
 
     def rank(self, request: RequestView, workers: list[WorkerView]) -> Ranking:
         policy = self.settings.policy_for(request.builder)
@@ -114,15 +136,54 @@ class Engine:
         for request in requests:
             self.decisions.started(request)
 
-    def waits(self, decision: Decision, verdicts: Mapping[str, Verdict]) -> None:
+    def reserve(self, outlook: Outlook, breq: Any, place: Any) -> list[Pair]:
+        """Keeps all locks for this start, or none of them: returns those that cannot be had."""
+        builder, worker = place.builder, place.worker
+        if builder.config.locks is not outlook.wanted.locks:
+            return []  # the config has changed meanwhile: Buildbot will look, and wait if it must
+        pairs = outlook.wanted.pairs(worker.workername)
+        missing = self.reservations.reserve(outlook.wanted.request, builder.name, worker, pairs)
+        if not missing:
+            self.lines.leave(breq.id)
+        return missing
+
+    def waits(
+        self, decision: Decision, verdicts: Mapping[str, Verdict], outlook: Outlook | None = None
+    ) -> None:
         """Keeps the reason, and arranges to be asked again when something named in it changes."""
         self.decisions.waits(decision)
         self._arrange(decision.builder, decision.at, verdicts, unnamed=bool(decision.note))
+        if outlook is not None:
+            self._line_up(outlook, verdicts)
+            self._wait_for_locks(outlook, verdicts)
 
     def watch(self, outlook: Outlook) -> None:
         """As `waits`, for a builder whose own chooser asked and may not start it."""
         verdicts = outlook.ranking.verdicts
         self._arrange(outlook.request.builder, outlook.at, verdicts, unnamed=False)
+        self._wait_for_locks(outlook, verdicts)
+
+    def _line_up(self, outlook: Outlook, verdicts: Mapping[str, Verdict]) -> None:
+        """Where nothing but a lock is in the way it waits for the first that it cannot have."""
+        first = [
+            pairs[0]
+            for name, pairs in outlook.missing.items()
+            if pairs and name in outlook.places and _waits_for_lock(verdicts.get(name))
+        ]
+        self.lines.wait(outlook.wanted.request, outlook.request.builder, first)
+
+    def _wait_for_locks(self, outlook: Outlook, verdicts: Mapping[str, Verdict]) -> None:
+        if self._releases is None or self._wakes is None:
+            return
+        request, builder = outlook.wanted.request, outlook.request.builder
+        for name, pairs in outlook.missing.items():
+            if not _waits_for_lock(verdicts.get(name)):
+                continue
+            for lock, access in pairs:
+                if lock.isAvailable(request, access):  # since we looked
+                    self._wakes.soon([builder])
+                else:
+                    self._releases.wait(builder, request, lock, access)
 
     def _arrange(
         self, builder: str, at: float, verdicts: Mapping[str, Verdict], *, unnamed: bool
@@ -132,21 +193,14 @@ class Engine:
         for name, verdict in verdicts.items():
             if verdict.fact in {LOAD, FACTS, GATE}:
                 self._wakes.on(verdict.fact, name, builder)
-            elif verdict.fact in {LOCK, PEERS}:
+            elif verdict.fact == PEERS:
                 for one in verdict.who:
-                    self._wakes.on(LOCK if verdict.fact == LOCK else GONE, one, builder)
+                    self._wakes.on(GONE, one, builder)
         moments = [v.again_at for v in verdicts.values() if v.again_at is not None]
         if unnamed or any(_may_change_unheard(v) for v in verdicts.values()):
             moments.append(at + self.settings.recheck)
         if moments:
             self._wakes.at(builder, min(moments))
-
-    def _locks_held(self, wanted: locks.Wanted, workername: str) -> tuple[str, ...]:
-        held = wanted.held(workername)
-        if self._releases is not None:
-            for lock in held:
-                self._releases.watch(lock)
-        return tuple(lock.lockName for lock in held)
 
     def _workers(self, builder: Any, places: Mapping[str, Any]) -> list[Any]:
         found = {name: wfb.worker for name, wfb in places.items()}
@@ -172,6 +226,14 @@ def _may_change_unheard(verdict: Verdict) -> bool:
     are asked, a fact may change that nobody is registered for yet.
     """
     return verdict.answer is not Answer.NEVER and verdict.fact not in SURELY_HEARD
+
+
+def _waits_for_lock(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.fact == LOCK
+
+
+def _names(pairs: Iterable[Pair]) -> tuple[str, ...]:
+    return tuple(lock.lockName for lock, _ in pairs)
 
 
 def _ignore(event: str, worker: Any) -> None:

@@ -6,7 +6,10 @@ the receivers on connections (link.py):
 
 - ``worker.canStartBuild``: no chooser, ours or Buildbot's, is offered a worker that refuses;
 - ``worker.buildFinished``: tells the fleet that a place is free;
+- ``worker.acquireLocks``, ``worker.releaseLocks``, ``builder.buildFinished``: workerlocks.py;
 - ``builder.maybeStartBuild``: the last look, in the same turn in which the build starts;
+- ``wfb.buildStarted`` for the time of a start, and ``build.startBuild``: starts.py;
+- ``isAvailable`` and ``claim`` of Buildbot's own real locks: guards.py;
 - ``botmaster.brd.BuildChooser``: our chooser for the builders that are served.
 """
 
@@ -22,6 +25,9 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.overlays import Overlays
+from buildbot_balancer.master.reservations import Reservations
+from buildbot_balancer.master.starts import Starts
+from buildbot_balancer.master.workerlocks import WorkerLocks
 
 
 class Hooks:
@@ -32,12 +38,16 @@ class Hooks:
         master: Any,
         fleet: Fleet,
         complaints: Complaints,
+        reservations: Reservations,
         on_started: Callable[[list[int]], None],
     ) -> None:
         self._master = master
         self._fleet = fleet
         self._complaints = complaints
         self._on_started = on_started
+        self._reservations = reservations
+        self._starts = Starts(reservations)
+        self._worker_locks = WorkerLocks(reservations)
         self._overlays = Overlays()
 
     def guard_all(self) -> None:
@@ -65,6 +75,7 @@ class Hooks:
 
         self._overlays.put(worker, 'canStartBuild', can_start)
         self._overlays.put(worker, 'buildFinished', build_finished)
+        self._worker_locks.guard_worker(self._overlays, worker)
 
     def _refuses(self, worker: Any) -> bool:
         # a defect here must not end the pass over a builder, nor start a build on this worker
@@ -85,6 +96,7 @@ class Hooks:
             return lambda wfb, breqs: self._maybe_start(builder, stock, wfb, breqs)
 
         self._overlays.put(builder, 'maybeStartBuild', maybe_start)
+        self._worker_locks.guard_builder(self._overlays, builder)
 
     def guard_places(self, builder: Any) -> None:
         """The workers that a chooser will be offered: some are newer than the reconfig."""
@@ -116,10 +128,13 @@ class Hooks:
                 f' refuses since; its request waits again'
             )
             return defer.succeed(False)
+        reservation = self._reservations.begin(builder.name, worker, breqs)
+        if reservation is None:  # of a builder that is not served; it is woken by the release
+            return defer.succeed(False)
         # From here until the place is marked as building the build is counted as starting, so
         # that nobody is told meanwhile that the worker is free.
         self._fleet.builds.starting(worker.workername, wfb, self._master.reactor.seconds())
-        started: defer.Deferred[bool] = defer.maybeDeferred(stock, wfb, breqs)
+        started: defer.Deferred[bool] = self._starts.start(stock, reservation, wfb, breqs)
         started.addBoth(self._started, builder, worker, wfb, breqs)
         return started
 

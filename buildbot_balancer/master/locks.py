@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which locks of a build could not be had on a worker now."""
+"""Which locks a build of one request would take on a worker, and which it could not have now."""
 
 from __future__ import annotations
 
@@ -9,38 +9,54 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.locks import asking
+from buildbot_balancer.locks.door import Door
+from buildbot_balancer.locks.door import access_of
+from buildbot_balancer.master.reservations import Pair
 
 
 @attrs.frozen(eq=False)
 class Wanted:
-    """The (real lock, access) pairs that a build of one request would take.
+    """The (real lock, access) pairs that a build of `request` would take.
 
     `everywhere`: before it is known on which worker. `on`: by worker's name, where the locks are a
-    renderable, which is rendered for each worker that is free.
+    renderable, which is rendered for each worker that is free. `locks` is what the config said.
     """
 
     request: Any
-    everywhere: tuple[tuple[Any, Any], ...] = ()
-    on: Mapping[str, list[tuple[Any, Any]]] = attrs.field(factory=dict)
+    locks: Any = None
+    everywhere: tuple[Pair, ...] = ()
+    on: Mapping[str, list[Pair]] | None = None
 
-    def held(self, workername: str) -> list[Any]:
-        """The real locks that a build on this worker would have to wait for."""
-        pairs = self.on.get(workername)
-        if pairs is None:
-            pairs = [
-                (lock.getLockForWorker(workername), access) for lock, access in self.everywhere
-            ]
+    def pairs(self, workername: str) -> list[Pair]:
+        if self.on is not None:
+            return self.on.get(workername, [])
+        return [(lock.getLockForWorker(workername), access) for lock, access in self.everywhere]
+
+    def missing(self, workername: str) -> list[Pair]:
+        """Those that a build on this worker would have to wait for."""
         # with the request in the place of Buildbot's None, a BranchLock knows the branch
-        return [lock for lock, access in pairs if not lock.isAvailable(self.request, access)]
+        return [
+            (lock, access)
+            for lock, access in self.pairs(workername)
+            if not lock.isAvailable(self.request, access)
+        ]
+
+    def is_never(self, pair: Pair) -> bool:
+        """Waiting is of no use: it is more than the limit."""
+        lock, access = pair
+        if isinstance(lock, Door):
+            return lock.never(self.request, access)
+        access = access_of(access)
+        return bool(access.mode == 'counting' and access.count > lock.maxCount)
 
 
 async def wanted(builder: Any, places: list[Any], breq: Any) -> Wanted:
     """`places`: the WorkerForBuilders that are free."""
     locks = builder.config.locks
     if not locks:
-        return Wanted(breq)
+        return Wanted(breq, locks)
     if asking.need_properties(locks):
         on = {wfb.worker.workername: await asking.real_locks(builder, wfb, breq) for wfb in places}
-        return Wanted(breq, on=on)
+        return Wanted(breq, locks, on=on)
     pairs = await builder.botmaster.getLockFromLockAccesses(locks, builder.config_version)
-    return Wanted(breq, everywhere=tuple(pairs))
+    return Wanted(breq, locks, everywhere=tuple(pairs))

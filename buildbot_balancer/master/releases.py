@@ -6,25 +6,51 @@ Buildbot itself wakes every builder when a build gives back a lock, and nobody w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from typing import Callable
 
+import attrs
+
+from buildbot_balancer.locks.door import Door
+
+
+@attrs.frozen(eq=False)
+class _Wait:
+    lock: Any
+    subscription: Any
+    builders: set[str] = attrs.field(factory=set)
+
 
 class Releases:
-    """`released(name)` is called with the lock's name."""
+    """`wake(builders)`: once, when the lock that they wait for opens."""
 
-    def __init__(self, released: Callable[[str], None]) -> None:
-        self._released = released
-        self._subscriptions: dict[int, tuple[Any, Any]] = {}
+    def __init__(self, wake: Callable[[Iterable[str]], None]) -> None:
+        self._wake = wake
+        self._waits: dict[int, _Wait] = {}
 
-    def watch(self, lock: Any) -> None:
-        """`lock`: a real lock, the one of a worker; once is enough."""
-        if id(lock) not in self._subscriptions:
-            name = lock.lockName
-            subscription = lock.subscribeToReleases(lambda: self._released(name))
-            self._subscriptions[id(lock)] = (lock, subscription)
+    def __len__(self) -> int:
+        return len(self._waits)
+
+    def wait(self, builder: str, request: Any, lock: Any, access: Any) -> None:
+        """`lock`: a real lock as one worker has it. Of one of ours only the branch or the group
+        that `request` would use counts.
+        """
+        if isinstance(lock, Door):
+            lock = lock.known_for(request, access) or lock
+        wait = self._waits.get(id(lock))
+        if wait is None:
+            subscription = lock.subscribeToReleases(lambda: self._opened(id(lock)))
+            wait = self._waits[id(lock)] = _Wait(lock, subscription)
+        wait.builders.add(builder)
 
     def stop(self) -> None:
-        for _, subscription in self._subscriptions.values():
-            subscription.unsubscribe()
-        self._subscriptions.clear()
+        for wait in self._waits.values():
+            wait.subscription.unsubscribe()
+        self._waits.clear()
+
+    def _opened(self, key: int) -> None:
+        wait = self._waits.pop(key, None)
+        if wait is not None:
+            wait.subscription.unsubscribe()
+            self._wake(wait.builders)

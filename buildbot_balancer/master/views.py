@@ -54,6 +54,7 @@ def worker_view(
     now: float,
     busy: bool,
     locks_held: tuple[str, ...] = (),
+    locks_never: tuple[str, ...] = (),
     compatible: bool | None = None,
 ) -> WorkerView:
     """`busy`: the builder in question runs a build on it."""
@@ -89,6 +90,7 @@ def worker_view(
         host=standing.host,
         idle=standing.idle,
         locks_held=locks_held,
+        locks_never=locks_never,
         properties=_properties(worker),
         facts=standing.facts,
     )

@@ -103,6 +103,10 @@ class LocksFree:
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if not worker.locks_held:
             return Verdict.yes()
+        if worker.locks_never:
+            names = ', '.join(worker.locks_never)
+            said = f'has never as many units of {names} as a build of {request.builder} wants'
+            return Verdict.never('lock-limit', said, worker.locks_never)
         names = ', '.join(worker.locks_held)
         return Verdict.not_now('lock', f'would wait for {names}', worker.locks_held, fact='lock')
 

@@ -79,5 +79,6 @@ class WorkerView:
     host: str | None = None
     idle: float | None = None  # seconds since a person used the machine
     locks_held: tuple[str, ...] = ()  # locks of the build that it could not have now
+    locks_never: tuple[str, ...] = ()  # those of which it wants more than there ever is here
     properties: Mapping[str, Any] = attrs.field(factory=dict)  # from the master's config
     facts: Mapping[str, Fact] = attrs.field(factory=dict)  # from the worker's report

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reservations: the locks that are kept for a request from the decision until its build has them.
+
+Buildbot looks at the locks when it chooses a worker, and claims them several database writes
+later, when the worker is prepared. What is free at the first moment is reserved in the same turn,
+for all that can claim it in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from typing import Callable
+
+import attrs
+
+from buildbot_balancer.master.guards import Keeper
+
+SWEEP = 10.0  # seconds between two looks for what ended without a word
+
+Pair = tuple[Any, Any]  # a real lock, as one worker has it, and an access
+
+
+@attrs.define(eq=False)
+class Reservation:
+    """One start: a request, the worker, and later the build. It is what keeps worker locks."""
+
+    request: Any  # Buildbot's BuildRequest
+    builder: str
+    worker: Any
+    since: float  # epoch seconds
+    build_locks: list[Pair] = attrs.field(factory=list)
+    worker_locks: list[Pair] = attrs.field(factory=list)
+    claimed: list[Pair] = attrs.field(factory=list)  # of the worker's locks, for this build
+    begun: bool = False  # Buildbot is told to start it
+    build: Any = None
+    over: bool = False  # the build was found to be finished by the last sweep
+
+    @property
+    def requester(self) -> Any:
+        return self.request if self.build is None else self.build
+
+
+class Reservations:
+    """`keeper(lock)`; `at_rest(call)` calls when no choice is under way."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        keeper: Callable[[Any], Keeper],
+        at_rest: Callable[[Callable[[], None]], Any],
+    ) -> None:
+        self._reactor = reactor
+        self._keeper = keeper
+        self._at_rest = at_rest
+        self._all: dict[int, Reservation] = {}  # by request
+        self._timer: Any = None
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, build: Any) -> Reservation | None:
+        for request in build.requests:
+            found = self._all.get(request.id)
+            if found is not None and found.build is build:
+                return found
+        return None
+
+    def on(self, worker: Any) -> list[Reservation]:
+        return [one for one in self._all.values() if one.worker is worker]
+
+    # from the decision to the end
+
+    def reserve(self, request: Any, builder: str, worker: Any, pairs: Iterable[Pair]) -> list[Pair]:
+        """What cannot be had; when it is empty all is reserved, else nothing."""
+        before = self._all.get(request.id)
+        if before is not None:  # a choice that came to nothing, or a build that Buildbot gave up
+            self.release_worker_locks(before)
+            self.end(request)
+        now = self._reactor.seconds()
+        made = Reservation(request, builder, worker, now, worker_locks=list(worker.locks))
+        made.build_locks = [pair for pair in pairs if _reserves(pair[1])]
+        wanted = [(request, pair) for pair in pairs]
+        wanted += [(worker, pair) for pair in made.worker_locks]
+        missing = [pair for who, pair in wanted if not pair[0].isAvailable(who, pair[1])]
+        return missing or self._keep(made)
+
+    def _keep(self, made: Reservation) -> list[Pair]:
+        self._all[made.request.id] = made
+        self._set_timer()
+        wanted = [(made.request, pair) for pair in made.build_locks]
+        wanted += [(made, pair) for pair in made.worker_locks]
+        for who, (lock, access) in wanted:
+            # each is free, but one that is wanted twice may not be free twice
+            if not self._keeper(lock).reserve(who, access):
+                self.end(made.request)
+                return [(lock, access)]
+        return []
+
+    def begin(self, builder: str, worker: Any, requests: list[Any]) -> Reservation | None:
+        """A build is about to start, also of a builder that is not served: its worker's locks are
+        reserved at the latest now. None: they cannot be had.
+        """
+        found = self._all.get(requests[0].id)
+        if found is None or found.worker is not worker:
+            if self.reserve(requests[0], builder, worker, ()):
+                return None
+            found = self._all[requests[0].id]
+        found.begun = True
+        return found
+
+    def bind(self, reservation: Reservation, build: Any) -> None:
+        """The build is made; nothing of it has run yet."""
+        reservation.build = build
+        for lock, access in reservation.build_locks:
+            self._keeper(lock).hand_over(reservation.request, build, access)
+
+    def claim_worker_locks(self, reservation: Reservation, stock: Callable[[], bool]) -> bool:
+        """`stock`: Buildbot's ``worker.acquireLocks``."""
+        worker, kept = reservation.worker, reservation.worker_locks
+        reservation.worker_locks = []
+        for lock, access in kept:
+            self._keeper(lock).hand_over(reservation, worker, access)
+        got = stock()
+        for lock, access in kept:  # those that a reconfig took from the worker meanwhile
+            self._keeper(lock).give_up(worker, access)
+        if got:
+            reservation.claimed = list(worker.locks)
+        return got
+
+    def release_worker_locks(self, reservation: Reservation) -> None:
+        """What was claimed for this build, whatever the worker's locks are by now."""
+        claimed, reservation.claimed = reservation.claimed, []
+        for lock, access in claimed:
+            lock.release(reservation.worker, access)
+
+    def end(self, request: Any) -> None:
+        """What is kept and was not claimed is free again. Quiet where there is nothing."""
+        found = self._all.pop(request.id, None)
+        if found is None:
+            return
+        for lock, access in found.build_locks:
+            self._keeper(lock).give_up(found.requester, access)
+        for lock, access in found.worker_locks:
+            self._keeper(lock).give_up(found, access)
+
+    def end_unbegun(self, builder: str | None = None) -> None:
+        """Choices that came to nothing: another master was faster, or the claim raised."""
+        for one in list(self._all.values()):
+            if not one.begun and builder in (None, one.builder):
+                self.end(one.request)
+
+    def stop(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        for one in list(self._all.values()):
+            self.end(one.request)
+
+    # what ends without a word
+
+    def _set_timer(self) -> None:
+        if self._timer is None or not self._timer.active():
+            self._timer = self._reactor.callLater(SWEEP, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        old = self._reactor.seconds() - SWEEP
+        if any(not one.begun and one.since <= old for one in self._all.values()):
+            self._at_rest(self.end_unbegun)
+        for one in list(self._all.values()):
+            if one.over:
+                self.release_worker_locks(one)
+                self.end(one.request)
+            elif one.build is not None and one.build.finished:
+                one.over = True  # Buildbot may be about to say so
+        if self._all:
+            self._set_timer()
+
+
+def _reserves(access: Any) -> bool:
+    """``reserve=False`` of a lock of ours."""
+    lockid = getattr(access, 'lockid', access)
+    return bool(getattr(lockid, 'reserve', True))
