@@ -41,6 +41,7 @@ class TheExample(ConfigCase):
             if isinstance(node, ast.Attribute)
         }
         wanted = {'BalancerConfigurator', 'Policy', 'Tiers', 'Filter', 'MaxLoad'}
+        wanted |= {'WorkerGroupLock', 'BranchLock', 'StepGroup'}
         self.assertEqual(wanted - names, set())
 
     def test_names_its_workers_as_the_tiers_do(self):
