@@ -15,6 +15,7 @@ from buildbot.util.service import SharedService
 from twisted.internet import defer
 
 from buildbot_balancer.availability.text import clean
+from buildbot_balancer.locks import company
 from buildbot_balancer.locks import requester as who
 from buildbot_balancer.locks.config import newest
 from buildbot_balancer.locks.door import Door
@@ -86,6 +87,7 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
         self._settle()
         clock = time.monotonic if self.master is None else self.master.reactor.seconds
         self.table.update(Turns(lockid.order, lockid.ageing, clock))
+        company.miss(self)
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:

@@ -16,6 +16,7 @@ from buildbot.util.service import SharedService
 from twisted.internet import defer
 
 from buildbot_balancer.availability.text import clean
+from buildbot_balancer.locks import company
 from buildbot_balancer.locks import hosts
 from buildbot_balancer.locks import requester as who
 from buildbot_balancer.locks.access import GroupAccess
@@ -132,6 +133,7 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
             self._settle(door)
         clock = time.monotonic if self.master is None else self.master.reactor.seconds
         self.table.update(Turns(lockid.order, lockid.ageing, clock))
+        company.miss(self)
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:

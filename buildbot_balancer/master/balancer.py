@@ -12,7 +12,6 @@ from buildbot.util.service import BuildbotService
 from twisted.internet import defer
 
 from buildbot_balancer.availability.standing import Standing
-from buildbot_balancer.locks import checks as lock_checks
 from buildbot_balancer.log import say
 from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
@@ -108,13 +107,8 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         parts.hooks.put_chooser(self._chooser)
         parts.engine.fleet.keep_only({*names.workers, *self.master.workers.workers})
         parts.gates.watch(settings.gates(), names.workers)
-        config = self.master.config
-        for warning in (
-            *checks.against_config(settings, names),
-            *lock_checks.problems(config),
-            *lock_checks.warnings(config),
-        ):
-            say(warning)
+        for finding in checks.findings(settings, self.master.config):
+            say(finding)
         if self.running:  # Buildbot's own wake at a reconfig came before our new settings
             self.master.botmaster.maybeStartBuildsForAllBuilders()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import attrs
 
+from buildbot_balancer.locks import checks as locks
+from buildbot_balancer.locks.outline import Outline
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.policy.globs import matches
 
@@ -21,26 +23,20 @@ class Names:
 
 
 def names_of(config: Any) -> Names:
-    """Of a MasterConfig."""
+    """`config` is whatever Outline.of takes."""
+    outline = Outline.of(config)
     return Names(
-        frozenset(builder.name for builder in config.builders),
-        frozenset(worker.name for worker in config.workers),
+        frozenset(builder.name for builder in outline.builders),
+        frozenset(worker.name for worker in outline.workers),
     )
 
 
-def names_in(config_dict: Any) -> Names:
-    """Of the dict that ``master.cfg`` fills, before Buildbot has read it."""
-    return Names(
-        frozenset(_names(config_dict.get('builders'))),
-        frozenset(_names(config_dict.get('workers'))),
-    )
-
-
-def _names(entries: Any) -> Iterator[str]:
-    for entry in entries or ():
-        name = entry.get('name') if isinstance(entry, dict) else getattr(entry, 'name', None)
-        if isinstance(name, str):
-            yield name
+def findings(settings: Settings, config: Any) -> Iterator[str]:
+    """All that is wrong or odd about a MasterConfig, a sentence each."""
+    outline = Outline.of(config)
+    yield from against_config(settings, names_of(outline))
+    yield from locks.problems(outline)
+    yield from locks.warnings(outline)
 
 
 def against_config(settings: Settings, names: Names) -> Iterator[str]:

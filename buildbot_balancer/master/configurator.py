@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from buildbot import config
 from buildbot.interfaces import IConfigurator
+from buildbot.warnings import ConfigWarning
 from zope.interface import implementer
 
+from buildbot_balancer.locks import checks as locks
+from buildbot_balancer.locks.outline import Outline
 from buildbot_balancer.master import checks
 from buildbot_balancer.master.balancer import Balancer
+
+TITLE = 'util.BalancerConfigurator'
 
 
 @implementer(IConfigurator)
@@ -28,12 +34,20 @@ class BalancerConfigurator:
         if not isinstance(services, list):
             # at once: Buildbot itself would go on and trip over it
             config.error(f"c['services'] must be a list, not {services!r}", always_raise=True)
+        outline = Outline.of(config_dict)
+        for problem in (*self._add_to(services, outline), *locks.problems(outline)):
+            config.error(f'{TITLE}: {problem}')
+        for warning in locks.warnings(outline):
+            # as Buildbot's own: checkconfig prints it and goes on, a master logs it
+            warnings.warn(f'{TITLE}: {warning}', category=ConfigWarning, stacklevel=1)
+
+    def _add_to(self, services: list[Any], outline: Outline) -> list[str]:
+        """What is wrong with the arguments."""
         problems = Balancer.problems(*self._args, **self._kwargs)
         if any(isinstance(service, Balancer) for service in services):
             problems.append("c['services'] has a util.Balancer already; keep one of them")
-        if not problems:
-            service = Balancer(*self._args, **self._kwargs)
-            problems = list(checks.against_config(service.planned(), checks.names_in(config_dict)))
-            services.append(service)
-        for problem in problems:
-            config.error(f'util.BalancerConfigurator: {problem}')
+        if problems:
+            return problems
+        service = Balancer(*self._args, **self._kwargs)
+        services.append(service)
+        return list(checks.against_config(service.planned(), checks.names_of(outline)))

@@ -17,10 +17,16 @@ from buildbot.config.errors import capture_config_errors
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.locks import LockAccess
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
 from twisted.internet import defer
 from twisted.python.reflect import accumulateClassList
 
 from buildbot_balancer.errors import LockConflictError
+from buildbot_balancer.locks.access import GroupAccess
+
+BARE = (MasterLock, WorkerLock)
+KNOWN = (LockAccess, GroupAccess)  # of which it is known that each stays with its lock
 
 
 @attrs.frozen
@@ -46,7 +52,7 @@ def find(locks: Any, steps: Any, holder: str) -> Iterator[Conflict]:
     """
     for step in templates(steps):
         for access in accesses(getattr(step, 'locks', None)):
-            if any(_surely_one(access, held) for held in accesses(locks)):
+            if any(_collide(access, held) for held in accesses(locks)):
                 yield Conflict(access.lockid.name, holder, str(getattr(step, 'name', step)))
         yield from find(locks, getattr(step, 'steps', None), holder)
 
@@ -59,10 +65,11 @@ def twice(locks: Any) -> Iterator[str]:
 
 
 def accesses(locks: Any) -> list[Any]:
-    """Those of a ``locks=[...]`` that are known without a build."""
+    """Those of a ``locks=[...]`` that are known without a build; a bare lock is one, too."""
     if not isinstance(locks, (list, tuple)):
         return []
-    return [access for access in locks if isinstance(access, LockAccess)]
+    known = [one.defaultAccess() if isinstance(one, BARE) else one for one in locks]
+    return [access for access in known if isinstance(access, LockAccess)]
 
 
 def templates(steps: Any) -> Iterator[Any]:
@@ -86,20 +93,30 @@ def _made_by(factory: Any) -> Any:
     return None
 
 
+def _collide(one: Any, other: Any) -> bool:
+    """A holder and its step must not take one lock, also not for two groups of workers."""
+    if type(one) in KNOWN and type(other) in KNOWN:
+        return bool(_lock(one) == _lock(other))
+    return _surely_one(one, other)
+
+
 def _surely_one(one: Any, other: Any) -> bool:
     return bool(_identity(one) == _identity(other))
 
 
+def _lock(access: Any) -> tuple[Any, ...]:
+    """Buildbot finds a real lock by class and name."""
+    return access.lockid.lockClass, access.lockid.name
+
+
 def _identity(access: Any) -> tuple[Any, ...]:
-    """Buildbot finds a real lock by class and name; kinds of access of other packages may say
-    more, such as a group of workers.
-    """
+    """Kinds of access may say more than which lock it is, such as a group of workers."""
     names: list[str] = []
     accumulateClassList(type(access), 'compare_attrs', names)
     more = {name: getattr(access, name, None) for name in names}
     for known in LockAccess.compare_attrs:
         more.pop(known, None)
-    return access.lockid.lockClass, access.lockid.name, more
+    return *_lock(access), more
 
 
 # In a build

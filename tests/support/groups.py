@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from pathlib import Path
 from typing import Any
 from typing import Callable
@@ -36,6 +37,18 @@ class Adds(BuildStep):
     def run(self) -> int:
         self.build.addStepsAfterCurrentStep(list(self.after))
         self.build.addStepsAfterLastStep(list(self.last))
+        return 0
+
+
+class Calls(BuildStep):
+    """Does something of the test's, on the master."""
+
+    def __init__(self, function: Callable[[], Any], **kwargs: Any) -> None:
+        self.function = function
+        super().__init__(**kwargs)
+
+    def run(self) -> int:
+        self.function()
         return 0
 
 
@@ -149,6 +162,24 @@ class GroupCase(MasterCase):
 
     async def until_said(self, word: str) -> None:
         await self.until(lambda: word in self.said(), why=f'{word} in {self.said()}')
+
+    async def until_runs(self, name: str) -> None:
+        """Its command runs, and the master knows that: the worker has answered the call to start
+        it. Buildbot's step of a worker that is lost before that ends with EXCEPTION.
+        """
+        await self.until_said(f'+{name}')
+        await self.until(lambda: not self.unanswered())
+
+    def unanswered(self) -> Any:
+        """The master's calls to the worker that have no answer yet."""
+        connection = self.buildbot_worker('w1').conn
+        if self.proto == 'pb':
+            return connection.mind.broker.waitingForAnswers
+        return connection.protocol.seq_num_to_waiters_map
+
+    def freeze_process(self) -> None:
+        """The worker answers no more, and its connection stays."""
+        self.process._process.send_signal(signal.SIGSTOP)
 
     async def connect_process(self) -> LoneWorker:
         """The worker, in a process that can be killed."""

@@ -66,15 +66,15 @@ class NamesOfAConfig(SynchronousTestCase):
         ]
 
     def test_builders_may_be_objects_and_dicts(self):
-        found = checks.names_in(
+        found = checks.names_of(
             {'builders': self.builders(), 'workers': [worker.Worker('w1', 'pw')]}
         )
         self.assertEqual(found, Names(frozenset({'object', 'dict'}), frozenset({'w1'})))
 
     def test_what_buildbot_itself_will_refuse_is_passed_over(self):
-        found = checks.names_in({'builders': [None, {}, {'name': 7}, object()], 'workers': None})
+        found = checks.names_of({'builders': [None, {}, {'name': 7}, object()], 'workers': None})
         self.assertEqual(found, Names(frozenset(), frozenset()))
-        self.assertEqual(checks.names_in({}), found)
+        self.assertEqual(checks.names_of({}), found)
 
     def test_a_loaded_config_has_the_same_names(self):
         config = SimpleNamespace(

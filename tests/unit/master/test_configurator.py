@@ -8,11 +8,17 @@ from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import FileLoader
 from buildbot.config.master import MasterConfig
 from buildbot.interfaces import IConfigurator
+from buildbot.locks import MasterLock
+from buildbot.plugins import steps
 from buildbot.plugins import util
 from buildbot.plugins import worker
+from buildbot.warnings import ConfigWarning
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from buildbot_balancer.locks.branch import BranchLock
+from buildbot_balancer.locks.group import WorkerGroupLock
+from buildbot_balancer.master import checks
 from buildbot_balancer.master.balancer import Balancer
 from buildbot_balancer.master.configurator import BalancerConfigurator
 from buildbot_balancer.policy.policy import Policy
@@ -104,6 +110,104 @@ class Refusing(Case):
             self.assertEqual(len(self.config['services']), 1)
 
 
+class LocksOfTheWholeConfig(Case):
+    """What they are is tested in unit/locks/test_checks.py."""
+
+    def test_a_problem_is_an_error(self):
+        hold = BranchLock('version').access('exclusive')
+        step = steps.ShellCommand(name='make', command=['make'], locks=[hold])
+        self.config['builders'][1].update(locks=[hold], factory=util.BuildFactory([step]))
+        self.assertEqual(
+            self.problem(),
+            "util.BalancerConfigurator: step 'make' takes the lock 'version', which the builder"
+            " 'd' holds already",
+        )
+
+    def test_all_problems_are_told_also_beside_a_wrong_argument(self):
+        self.config['workers'] = [
+            worker.Worker(name, 'pw', locks=[BranchLock('version').access('counting')])
+            for name in ('w1', 'w2')
+        ]
+        found = self.configure(recheck='often')
+        self.assertEqual(
+            [one.split(': ')[1] for one in found],
+            [
+                "recheck must be a number of seconds, at least 1, not 'often'",
+                "worker 'w1'",
+                "worker 'w2'",
+            ],
+        )
+
+    def test_what_is_odd_is_a_warning_as_buildbots_own_are(self):
+        host = WorkerGroupLock('host', workerToGroup={'w9': 'a'})
+        self.config['builders'][0].locks = [host.access('counting')]
+        self.assertEqual(self.configure(), [])
+        (told,) = self.flushWarnings()
+        self.assertIs(told['category'], ConfigWarning)
+        self.assertEqual(
+            told['message'],
+            "util.BalancerConfigurator: WorkerGroupLock 'host': workerToGroup: 'w9' matches no"
+            ' worker',
+        )
+
+
+class Rubbish(Case):
+    """Buildbot itself says what is wrong with it; nothing of ours may stand in its way."""
+
+    RUBBISH = (None, 'text', b'bytes', 7, 1.5, {}, {'a': 1}, [None], [7, 'x'], [[]], [{}], object())
+
+    def passes(self):
+        self.assertEqual(self.configure(), [])
+        self.assertEqual(self.flushWarnings(), [])
+        self.assertEqual(len(self.config['services']), 1)
+
+    def test_builders_and_workers_of_any_kind(self):
+        for one in self.RUBBISH:
+            for key in ('builders', 'workers'):
+                self.config = {key: one}
+                self.passes()
+        self.config = {}
+        self.passes()
+
+    def test_builders_with_anything_in_them(self):
+        for one in self.RUBBISH:
+            for key in ('name', 'workernames', 'workername', 'factory', 'locks'):
+                self.config['builders'] = [
+                    {'name': 'd', 'workernames': ['w1'], 'factory': util.BuildFactory(), key: one},
+                    {key: one},
+                ]
+                self.passes()
+
+    def test_factories_with_anything_in_them(self):
+        for one in self.RUBBISH:
+            for given in (one, [one]):
+                factory = util.BuildFactory()
+                factory.steps = given
+                self.config['builders'][0].factory = factory
+                self.config['builders'][0].locks = [MasterLock('m').access('counting')]
+                self.passes()
+
+    def test_steps_with_anything_in_their_arguments(self):
+        for one in self.RUBBISH:
+            for key in ('name', 'locks', 'steps', 'command'):
+                made = steps.ShellCommand(command=['make']).get_step_factory()
+                made.kwargs = {'command': ['make'], key: one}
+                other = steps.ShellCommand(command=['make']).get_step_factory()
+                other.args, other.kwargs = (one,), one
+                self.config['builders'][0].factory = util.BuildFactory([made, other])
+                self.config['builders'][0].locks = [MasterLock('m').access('counting')]
+                self.passes()
+
+    def test_locks_with_anything_in_them(self):
+        for one in self.RUBBISH:
+            lock = MasterLock(one)
+            self.config['builders'][0].locks = [one, lock, lock.access('counting')]
+            self.config['workers'] = [worker.Worker('w1', 'pw', locks=[one, lock])]
+            self.passes()
+            self.config['builders'][0].locks = [MasterLock('m', one).access('counting', 0)]
+            self.passes()
+
+
 class Checkconfig(SynchronousTestCase):
     """As ``buildbot checkconfig`` and the master load the file."""
 
@@ -151,3 +255,20 @@ class Checkconfig(SynchronousTestCase):
             more = f"c['services'] = {services}\nc['configurators'] = [util.BalancerConfigurator()]"
             found = self.errors(more)
             self.assertIn('services', ' '.join(found))
+
+    def test_what_a_later_configurator_adds_is_left_to_the_service(self):
+        more = """
+from zope.interface import implementer
+from buildbot.interfaces import IConfigurator
+version = util.BranchLock('version').access('exclusive')
+
+@implementer(IConfigurator)
+class Adds:
+    def configure(self, config_dict):
+        config_dict['workers'].append(worker.Worker('w2', 'pw', locks=[version]))
+
+c['configurators'] = [util.BalancerConfigurator(), Adds()]
+"""
+        config = self.load(more)
+        (said,) = checks.findings(config.services['balancer'].planned(), config)
+        self.assertIn("worker 'w2': a worker has no branch", said)
