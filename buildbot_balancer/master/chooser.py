@@ -3,24 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import attrs
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from twisted.internet import defer
 
-from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
 from buildbot_balancer.availability.text import describe
-from buildbot_balancer.locks.requester import ASKING
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import engine
-from buildbot_balancer.master.complaints import Complaints
+from buildbot_balancer.master.attempt import Attempt
 from buildbot_balancer.policy.decision import Decision
-from buildbot_balancer.policy.ranking import Ranking
-from buildbot_balancer.policy.verdict import Verdict
-from buildbot_balancer.policy.views import RequestView
 
 
 class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot has no types
@@ -85,7 +78,10 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
     async def _place(self, breq: Any) -> Any:
         """The WorkerForBuilder on which `breq` starts now; None: it waits."""
         try:
-            attempt = _Attempt(self, breq, await self._engine.outlook(self.bldr, breq))
+            outlook = await self._engine.outlook(self.bldr, breq)
+            attempt = Attempt(
+                self._engine, self.bldr, breq, outlook, self.canStartBuild, self._hook
+            )
             place = await attempt.run()
             if place is None:
                 verdicts = attempt.verdicts()
@@ -105,124 +101,3 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
     def _is_explained(self, breq: Any) -> bool:
         """The reason why it waits was looked for not long ago."""
         return self._engine.decisions.is_recent(breq.id, self._engine.settings.recheck)
-
-    async def ask_next_worker(self, places: Sequence[Any], breq: Any) -> Any:
-        """The builder's own `nextWorker`; None where it has none to say."""
-        if self._hook is None:
-            return places[0]
-        chosen = await defer.maybeDeferred(self._hook, self.bldr, list(places), breq)
-        return chosen if chosen in places else None
-
-
-@attrs.define(eq=False)
-class _Attempt:
-    """To start one request: the ranked workers in turn, until Buildbot says yes to one."""
-
-    chooser: BalancedBuildChooser
-    breq: Any
-    outlook: engine.Outlook
-    note: str = ''
-    refused: dict[str, Verdict] = attrs.field(factory=dict)
-
-    @property
-    def request(self) -> RequestView:
-        return self.outlook.request
-
-    @property
-    def complaints(self) -> Complaints:
-        return self.chooser._engine.complaints  # noqa: SLF001  one file, one pass
-
-    @property
-    def ranking(self) -> Ranking:
-        return self.outlook.ranking
-
-    async def run(self) -> Any:
-        # a reluctant worker is tried when no eager one could start it, whatever the hook prefers
-        for reluctant in (False, True):
-            places = [
-                self.outlook.places[one.worker.name]
-                for one in self.ranking
-                if (one.worker.mood is Mood.RELUCTANT) is reluctant
-                and one.worker.name in self.outlook.places
-            ]
-            place = await self._first_that_can(places)
-            if place is not None or self.note:
-                return place
-        return None
-
-    async def _first_that_can(self, places: list[Any]) -> Any:
-        while places:
-            try:
-                place = await self.chooser.ask_next_worker(places, self.breq)
-            except Exception as e:
-                self.complaints.about(f'nextWorker of builder {self.request.builder}', e)
-                self.note = f'its nextWorker raised {describe(e)}'
-                return None
-            if place is None:
-                self.note = f'its nextWorker chose none of {len(places)} workers'
-                return None
-            places.remove(place)
-            if await self._can_start(place):
-                return place
-        return None
-
-    async def _can_start(self, place: Any) -> bool:
-        name = place.worker.workername
-        # Buildbot asks for locks in nobody's name
-        asking = ASKING.set(self.outlook.wanted.request)
-        try:
-            can = await defer.maybeDeferred(self.chooser.canStartBuild, place, self.breq)
-        except Exception as e:
-            self.complaints.about(f'canStartBuild of builder {self.request.builder}', e)
-            said = f'makes canStartBuild raise {describe(e)}'
-            self.refused[name] = Verdict.unknown('can-start-build', said, (name,))
-            return False
-        finally:
-            ASKING.reset(asking)
-        # while that was asked, the worker may have gone, filled up, or its owner said no
-        missing = self.outlook.wanted.missing(name)
-        if can and place.isAvailable():
-            missing = self.chooser._engine.reserve(self.outlook, self.breq, place)  # noqa: SLF001
-            if not missing:
-                return True
-        self.refused[name] = _refusal(name, [lock.lockName for lock, _ in missing])
-        return False
-
-    def verdicts(self) -> dict[str, Verdict]:
-        """Of all workers that could not take it, by name."""
-        found = {**self.ranking.verdicts, **self.refused}
-        for one in self.ranking:
-            name = one.worker.name
-            if name not in self.outlook.places and name not in found:
-                found[name] = Verdict.not_now(
-                    'unavailable', 'is not available to Buildbot', (name,), fact='builds'
-                )
-        return found
-
-    def decision(self, chosen: str | None) -> Decision:
-        scored = {one.worker.name: one for one in self.ranking}
-        best = scored.get(chosen) if chosen is not None else None
-        verdicts = self.verdicts()
-        return Decision.of(
-            verdicts,
-            request=self.request.id,
-            builder=self.request.builder,
-            at=self.outlook.at,
-            worker=chosen,
-            score=best.total if best is not None else None,
-            parts=best.parts if best is not None else (),
-            beaten=tuple(
-                (name, one.total)
-                for name, one in scored.items()
-                if name != chosen and name not in verdicts
-            ),
-            note=clean(self.note, 200),
-        )
-
-
-def _refusal(worker: str, locks: list[str]) -> Verdict:
-    if locks:
-        names = ', '.join(locks)
-        return Verdict.not_now('lock', f'would wait for {names}', tuple(locks), fact='lock')
-    said = 'is refused by canStartBuild or its type'
-    return Verdict.not_now('can-start-build', said, (worker,))
