@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from buildbot.interfaces import ILatentWorker
+from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
@@ -20,6 +22,17 @@ def unclaimed(brdicts: Any) -> list[Any]:
     """The list in what a chooser has fetched: a ListResult on 4.3, a plain list on main."""
     rows = getattr(brdicts, 'data', brdicts)
     return list(rows)
+
+
+def build_request(**facts: Any) -> Any:
+    """A dataclass on main; on 4.3 it takes no arguments, and two names differ."""
+    if dataclasses.is_dataclass(BuildRequest):
+        return BuildRequest(**facts)
+    made = BuildRequest()
+    made.submittedAt, made.waitedFor = facts.pop('submitted_at'), facts.pop('waited_for')
+    for name, value in facts.items():
+        setattr(made, name, value)
+    return made
 
 
 def waited_for(breq: Any) -> bool:
