@@ -24,6 +24,12 @@ def is_pending(requester: Any) -> bool:
     return requester is None or isinstance(requester, BuildRequest)
 
 
+def is_waited_for(requester: Any) -> bool:
+    """A pending request that a running build waits for, which may hold the very lock."""
+    waited_for = getattr(requester, 'waited_for', getattr(requester, 'waitedFor', False))
+    return isinstance(requester, BuildRequest) and bool(waited_for)
+
+
 def request_number(requester: Any) -> int | None:
     """A pending request has its number since it was made; Buildbot may make its object anew."""
     return getattr(requester, 'id', None) if isinstance(requester, BuildRequest) else None

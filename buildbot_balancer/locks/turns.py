@@ -19,7 +19,7 @@ AGEING = 600.0  # seconds of waiting that count as one point of priority
 # Smaller is earlier: its class, what its priority and its waiting make, and who came first.
 Turn = tuple[int, float, float]
 
-RUNNING, PENDING = 0, 1
+RUNNING, WAITED_FOR, PENDING = 0, 1, 2
 _arrivals = count()  # one for all semaphores, so that a turn keeps its meaning in another one
 
 
@@ -47,6 +47,8 @@ class Turns:
 
     def _rank(self, requester: Any) -> tuple[int, float]:
         standing = PENDING if who.is_pending(requester) else RUNNING
+        if standing == PENDING and who.is_waited_for(requester):
+            standing = WAITED_FOR
         if self.order == 'fifo':
             return standing, 0.0
         priority = who.priority_of(requester)

@@ -17,6 +17,7 @@ from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import Outlook
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.ranking import Ranking
+from buildbot_balancer.policy.verdict import Answer
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import RequestView
 
@@ -104,6 +105,15 @@ class Attempt:
         self.refused[name] = _refusal(name, [lock.lockName for lock, _ in missing])
         return False
 
+    async def look_at_parents(self) -> None:
+        """Whether the request waits for a build that waits for it."""
+        if self.note:
+            return
+        able = [n for n, v in self.verdicts().items() if v.answer is not Answer.NEVER]
+        deadlock = await self.engine.parents.deadlock(self.builder, self.breq, able)
+        if deadlock is not None:
+            self.note = deadlock.sentence
+
     def verdicts(self) -> dict[str, Verdict]:
         """Of all workers that could not take it, by name."""
         found = {**self.ranking.verdicts, **self.refused}
@@ -132,7 +142,7 @@ class Attempt:
                 for name, one in scored.items()
                 if name != chosen and name not in verdicts
             ),
-            note=clean(self.note, 200),
+            note=clean(self.note, 300),
         )
 
 

@@ -107,6 +107,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         parts.hooks.put_chooser(self._chooser)
         parts.engine.fleet.keep_only({*names.workers, *self.master.workers.workers})
         parts.gates.watch(settings.gates(), names.workers)
+        parts.engine.parents.watch(self.master.reactor, settings.recheck)
         for finding in checks.findings(settings, self.master.config):
             say(finding)
         if self.running:  # Buildbot's own wake at a reconfig came before our new settings
@@ -185,6 +186,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             parts.hooks.take_off()
             parts.wakes.stop()
             parts.gates.stop()
+            parts.engine.parents.stop()
             parts.engine.stop()
             parts.releases.stop()
             parts.healer.stop()

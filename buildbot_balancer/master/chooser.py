@@ -84,6 +84,7 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
             )
             place = await attempt.run()
             if place is None:
+                await attempt.look_at_parents()
                 verdicts = attempt.verdicts()
                 self._engine.waits(attempt.decision(None), verdicts, attempt.outlook)
             else:

@@ -26,9 +26,10 @@ def unclaimed(brdicts: Any) -> list[Any]:
 
 def build_request(**facts: Any) -> Any:
     """A dataclass on main; on 4.3 it takes no arguments, and two names differ."""
+    make: Any = BuildRequest
     if dataclasses.is_dataclass(BuildRequest):
-        return BuildRequest(**facts)
-    made = BuildRequest()
+        return make(**facts)
+    made = make()
     made.submittedAt, made.waitedFor = facts.pop('submitted_at'), facts.pop('waited_for')
     for name, value in facts.items():
         setattr(made, name, value)
@@ -54,6 +55,17 @@ def is_graceful(worker: Any) -> bool:
 
 def is_quarantined(worker: Any) -> bool:
     return worker.quarantine_timer is not None
+
+
+def place_of(builder: Any, worker: Any) -> Any:
+    """The WorkerForBuilder, where the worker has fully attached; None where it has not."""
+    wfb = worker.workerforbuilders.get(builder.name)
+    return wfb if wfb is not None and wfb.worker is worker and wfb in builder.workers else None
+
+
+def busy_places(worker: Any) -> int:
+    """As Buildbot counts them for ``max_builds``."""
+    return sum(wfb.isBusy() for wfb in worker.workerforbuilders.values())
 
 
 def runs_a_build(wfb: Any) -> bool:

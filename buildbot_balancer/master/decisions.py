@@ -54,7 +54,8 @@ class Decisions:
     def waits(self, decision: Decision) -> None:
         """One line for each reason of a builder's requests, not one for each request."""
         _put(self._last, decision.request, decision)
-        key = (decision.builder, decision.note, hash(tuple(sorted(decision.reasons.items()))))
+        reasons = () if decision.note else sorted(decision.reasons.items())
+        key = (decision.builder, decision.note, hash(tuple(reasons)))
         last = self._said.get(key)
         if last is None or self._now() - last >= SAY_AGAIN:
             _put(self._said, key, self._now())

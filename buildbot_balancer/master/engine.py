@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from random import Random
@@ -24,6 +25,7 @@ from buildbot_balancer.master.fleet import LOAD
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.guards import Guards
 from buildbot_balancer.master.lines import Lines
+from buildbot_balancer.master.parents import Parents
 from buildbot_balancer.master.releases import Releases
 from buildbot_balancer.master.reservations import Pair
 from buildbot_balancer.master.reservations import Reservations
@@ -77,6 +79,7 @@ class Engine:
         self.fleet = fleet
         self.complaints = Complaints(self.now)
         self.decisions = Decisions(self.now)
+        self.parents = Parents(master)
         self.guards = Guards()
         self.lines = Lines(reactor)
         self.reservations = Reservations(
@@ -96,17 +99,19 @@ class Engine:
         self.reservations.stop()
         self.guards.take_off()
 
-    async def outlook(self, builder: Any, breq: Any) -> Outlook:
-        """Ranks all workers of the builder for one request."""
-        offered = builder.getAvailableWorkers()
+    async def outlook(
+        self, builder: Any, breq: Any, only: Collection[str] | None = None
+    ) -> Outlook:
+        """Ranks all workers of the builder for one request, or `only` these."""
+        offered = self._offered(builder, only)
         wanted = await locks.wanted(builder, offered, self.lines.requester(breq))
         compatible = {
             wfb.worker.workername: await _compatible(builder, wfb, breq) for wfb in offered
         }
         # From here on nothing waits, so that all that is seen is of one moment.
-        places = {wfb.worker.workername: wfb for wfb in builder.getAvailableWorkers()}
+        places = {wfb.worker.workername: wfb for wfb in self._offered(builder, only)}
         request = request_view(breq, builder, self.now())
-        found = self._workers(builder, places)
+        found = self._workers(builder, places, only)
         missing = {one.workername: wanted.missing(one.workername) for one in found}
         workers = [
             worker_view(
@@ -154,7 +159,10 @@ class Engine:
         self.decisions.waits(decision)
         self._arrange(decision.builder, decision.at, verdicts, unnamed=bool(decision.note))
         if outlook is not None:
-            self._line_up(outlook, verdicts)
+            if decision.note:  # something else than its turn keeps it
+                self.lines.leave(decision.request)
+            else:
+                self._line_up(outlook, verdicts)
             self._wait_for_locks(outlook, verdicts)
 
     def watch(self, outlook: Outlook) -> None:
@@ -202,9 +210,19 @@ class Engine:
         if moments:
             self._wakes.at(builder, min(moments))
 
-    def _workers(self, builder: Any, places: Mapping[str, Any]) -> list[Any]:
+    def _offered(self, builder: Any, only: Collection[str] | None) -> list[Any]:
+        """WorkerForBuilders that are free."""
+        if only is None:
+            return list(builder.getAvailableWorkers())
+        workers = [compat.worker_named(self._master, name) for name in only]
+        places = [compat.place_of(builder, one) for one in workers if one is not None]
+        return [wfb for wfb in places if wfb is not None and wfb.isAvailable()]
+
+    def _workers(
+        self, builder: Any, places: Mapping[str, Any], only: Collection[str] | None
+    ) -> list[Any]:
         found = {name: wfb.worker for name, wfb in places.items()}
-        for name in builder.config.workernames:
+        for name in builder.config.workernames if only is None else only:
             worker = None if name in found else compat.worker_named(self._master, name)
             if worker is not None:
                 found[name] = worker

@@ -63,7 +63,7 @@ class Hooks:
 
     def guard_worker(self, worker: Any) -> None:
         def can_start(stock: Callable[[], bool]) -> Callable[[], bool]:
-            return lambda: not self._refuses(worker) and stock()
+            return lambda: not self._refuses(worker) and stock() and self._has_room(worker)
 
         def build_finished(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
             def finished(wfb: Any) -> Any:
@@ -76,6 +76,11 @@ class Hooks:
         self._overlays.put(worker, 'canStartBuild', can_start)
         self._overlays.put(worker, 'buildFinished', build_finished)
         self._worker_locks.guard_worker(self._overlays, worker)
+
+    def _has_room(self, worker: Any) -> bool:
+        """Beside what was chosen for it and is being claimed; one by one, nothing ever is."""
+        coming = self._reservations.coming(worker) if worker.max_builds else 0
+        return not coming or compat.busy_places(worker) + coming < worker.max_builds
 
     def _refuses(self, worker: Any) -> bool:
         # a defect here must not end the pass over a builder, nor start a build on this worker

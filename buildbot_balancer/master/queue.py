@@ -35,6 +35,7 @@ class Queue:
         self._of_builder: dict[int, SortedList[_Entry]] = {}
         self._taken: dict[int, Pending] = {}
         self._told: list[Callable[[Pending], Any]] = []
+        self._gone: list[Callable[[int], Any]] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -87,8 +88,14 @@ class Queue:
         return True
 
     def on_added(self, told: Callable[[Pending], Any]) -> None:
-        """`told(pending)` is called in the turn in which a request begins to wait."""
+        """`told(pending)` is called in the turn in which a request begins to wait, or is found to
+        have another priority.
+        """
         self._told.append(told)
+
+    def on_gone(self, gone: Callable[[int], Any]) -> None:
+        """`gone(request)` is called in the turn in which one is heard to wait no more."""
+        self._gone.append(gone)
 
     # for who keeps it true
 
@@ -99,14 +106,16 @@ class Queue:
             return False
         is_new = pending.id not in self
         self._insert(pending)
-        if is_new:
-            self._tell(pending)
+        _tell(self._told, pending, pending.id)
         return is_new
 
     def discard(self, request: int) -> bool:
         """It waits no more, whoever has it. True where it was known."""
         taken = self._taken.pop(request, None)
-        return self._drop(request) is not None or taken is not None
+        known = self._drop(request) is not None or taken is not None
+        if known:
+            _tell(self._gone, request, request)
+        return known
 
     def is_taken(self, request: int) -> bool:
         """It was removed and, as far as is known, neither claimed nor put back."""
@@ -125,6 +134,7 @@ class Queue:
         for builderid in set(self._of_builder) - set(builderids):
             for _, request, _ in self._of_builder[builderid]:
                 self._drop(request)
+                _tell(self._gone, request, request)
             del self._of_builder[builderid]
         for request, pending in list(self._taken.items()):
             if pending.builderid not in builderids:
@@ -162,9 +172,10 @@ class Queue:
             if self._entries.get(entry[1]) is entry:  # not so after a change of the order
                 yield Pending(*entry[2])
 
-    def _tell(self, pending: Pending) -> None:
-        for told in self._told:
-            try:
-                told(pending)
-            except Exception:
-                log.failed(Failure(), f'hearing of request {pending.id}')
+
+def _tell(listeners: list[Callable[[Any], Any]], what: Any, request: int) -> None:
+    for told in listeners:
+        try:
+            told(what)
+        except Exception:
+            log.failed(Failure(), f'hearing of request {request}')

@@ -54,6 +54,9 @@ class Reservations:
         self._keeper = keeper
         self._at_rest = at_rest
         self._all: dict[int, Reservation] = {}  # by request
+        self._on: dict[
+            int, set[Reservation]
+        ] = {}  # by worker's id: its hash is not of its identity
         self._timer: Any = None
 
     def __len__(self) -> int:
@@ -66,8 +69,12 @@ class Reservations:
                 return found
         return None
 
-    def on(self, worker: Any) -> list[Reservation]:
-        return [one for one in self._all.values() if one.worker is worker]
+    def on(self, worker: Any) -> set[Reservation]:
+        return self._on.get(id(worker), set())
+
+    def coming(self, worker: Any) -> int:
+        """How many builds will start there that Buildbot does not count yet."""
+        return sum(one.build is None for one in self.on(worker))
 
     # from the decision to the end
 
@@ -87,6 +94,7 @@ class Reservations:
 
     def _keep(self, made: Reservation) -> list[Pair]:
         self._all[made.request.id] = made
+        self._on.setdefault(id(made.worker), set()).add(made)
         self._set_timer()
         wanted = [(made.request, pair) for pair in made.build_locks]
         wanted += [(made, pair) for pair in made.worker_locks]
@@ -139,6 +147,10 @@ class Reservations:
         found = self._all.pop(request.id, None)
         if found is None:
             return
+        here = self._on[id(found.worker)]
+        here.discard(found)
+        if not here:
+            del self._on[id(found.worker)]
         for lock, access in found.build_locks:
             self._keeper(lock).give_up(found.requester, access)
         for lock, access in found.worker_locks:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 from typing import Callable
+from typing import ClassVar
 
 import attrs
 from zope.interface import implementer
@@ -22,6 +23,8 @@ from buildbot_balancer.policy.views import WorkerView
 @attrs.frozen
 class Connected:
     """The worker is attached, or can be started (a latent one), and Buildbot lets it build."""
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if not worker.connected and not worker.latent:
@@ -45,6 +48,8 @@ class Connected:
 @attrs.frozen
 class Willing:
     """The owner lets builds start, or there is no word of an owner against it."""
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if worker.held:
@@ -79,6 +84,8 @@ def _because(worker: WorkerView, now: float) -> str:
 @attrs.frozen
 class HasCapacity:
     """The worker runs fewer builds than it may, and this builder's place on it is free."""
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     def check(self, request: RequestView, worker: WorkerView, now: float) -> Verdict:
         if worker.busy:
@@ -131,6 +138,8 @@ class MaxLoad:
     `unknown`: ``'wait'`` (the default) keeps builds off a worker whose load is not known,
     ``'run'`` lets them start there.
     """
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     limit: float
     unknown: str = 'wait'

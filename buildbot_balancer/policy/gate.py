@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 from typing import Callable
+from typing import ClassVar
 
 import attrs
 from zope.interface import implementer
@@ -34,6 +35,8 @@ class Gate:
     stays closed for at least `cooldown` seconds; a `check` that raises or does not answer counts
     as a no. Until the first answer it is closed.
     """
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     worker_glob: str
     check_function: Callable[..., Any] = attrs.field(alias='check')

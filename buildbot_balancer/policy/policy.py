@@ -114,17 +114,44 @@ class Policy:
             problems=tuple(problems),
         )
 
+    def passes_alone(self, request: RequestView, worker: WorkerView, now: float) -> bool:
+        """No filter that looks at the worker only refuses it; `request` may be anybody's."""
+        alone = [one for one in self.filters if _looks_at_worker_only(one)]
+        return all(self._asked(one, request, worker, now, []).passes for one in alone)
+
+    def score_alone(self, request: RequestView, worker: WorkerView, now: float) -> float:
+        """0..100, by the scorers that look at the worker only; no opinion counts as 0."""
+        total = weights = 0.0
+        for scorer, weight in self.scorers:
+            if _looks_at_worker_only(scorer):
+                weights += weight
+                total += weight * (_opinion(scorer, request, worker, now, []) or 0.0)
+        return total / (weights or 1.0)
+
+    @property
+    def looks_at_workers_only(self) -> bool:
+        """Its preference among workers is the same for all requests."""
+        if any(IFleetFilter.providedBy(one) for one in self.filters):
+            return False
+        return all(_looks_at_worker_only(scorer) for scorer, _ in self.scorers)
+
     def _check(
         self, request: RequestView, worker: WorkerView, now: float, problems: list[Problem]
     ) -> Verdict:
         for one in self.filters:
-            try:
-                verdict = _as_verdict(one.check(request, worker, now))
-            except Exception as e:
-                verdict = _broken(one, worker, e, problems)
+            verdict = self._asked(one, request, worker, now, problems)
             if not verdict.passes:
                 return verdict
         return Verdict.yes()
+
+    @staticmethod
+    def _asked(
+        one: Any, request: RequestView, worker: WorkerView, now: float, problems: list[Problem]
+    ) -> Verdict:
+        try:
+            return _as_verdict(one.check(request, worker, now))
+        except Exception as e:
+            return _broken(one, worker, e, problems)
 
     def _check_among(
         self,
@@ -211,6 +238,11 @@ class Policy:
 def _listed(given: Any) -> tuple[Any, ...]:
     # what is no list is kept for problems() to name
     return tuple(given) if isinstance(given, Iterable) else (given,)
+
+
+def _looks_at_worker_only(one: Any) -> bool:
+    """What a filter or scorer says of itself; its answer is kept for all requests then."""
+    return getattr(one, 'looks_at_worker_only', False) is True
 
 
 def _as_verdict(answer: Any) -> Verdict:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 from zope.interface import implementer
 
@@ -28,6 +30,8 @@ def less_is_better(amount: float, half: float) -> float:
 class EagerFirst:
     """An eager owner's machine before a reluctant one's."""
 
+    looks_at_worker_only: ClassVar[bool] = True
+
     def score(self, request: RequestView, worker: WorkerView, now: float) -> float | None:
         return {Mood.EAGER: BEST, Mood.RELUCTANT: BEST / 2}.get(worker.mood, 0.0)
 
@@ -36,6 +40,8 @@ class EagerFirst:
 @attrs.frozen
 class LeastLoaded:
     """The least load per CPU, with what builds that just started there will add."""
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     def score(self, request: RequestView, worker: WorkerView, now: float) -> float | None:
         return None if worker.load is None else less_is_better(worker.load, half=1.0)
@@ -46,6 +52,8 @@ class LeastLoaded:
 class FewestBuilds:
     """The fewest running builds."""
 
+    looks_at_worker_only: ClassVar[bool] = True
+
     def score(self, request: RequestView, worker: WorkerView, now: float) -> float | None:
         return less_is_better(worker.running, half=1.0)
 
@@ -54,6 +62,8 @@ class FewestBuilds:
 @attrs.frozen
 class RunningBeforeLatent:
     """A worker that is up before a latent one that would have to be started for this build."""
+
+    looks_at_worker_only: ClassVar[bool] = True
 
     def score(self, request: RequestView, worker: WorkerView, now: float) -> float | None:
         if not worker.latent:

@@ -61,13 +61,13 @@ class Waiting(Case):
         self.queue.discard(1)
         self.assertIsNone(self.queue.first(1))
 
-    def test_another_priority_moves_a_request_and_is_not_told_as_a_new_one(self):
+    def test_another_priority_moves_a_request_and_is_told(self):
         self.put(pending(1), pending(2, at=1))
         self.assertFalse(self.queue.add(pending(2, at=1, priority=4)))
         self.assertEqual(ids(self.queue.in_order()), [2, 1])
         self.assertEqual(ids(self.queue.of_builder(1)), [2, 1])
         self.assertEqual(len(self.queue), 2)
-        self.assertEqual(ids(self.heard), [1, 2])
+        self.assertEqual(ids(self.heard), [1, 2, 2])
 
     def test_who_listens_is_told_once_and_finds_the_request_in_the_queue(self):
         found = []
@@ -75,6 +75,17 @@ class Waiting(Case):
         self.assertTrue(self.queue.add(pending(1)))
         self.assertFalse(self.queue.add(pending(1)))
         self.assertEqual(found, [pending(1)])
+
+    def test_who_listens_is_told_once_that_a_request_is_gone_also_while_it_is_claimed(self):
+        gone = []
+        self.queue.on_gone(gone.append)
+        self.put(pending(1), pending(2), pending(3, builder=2))
+        self.queue.remove(1)
+        self.assertEqual(gone, [])
+        for request in (1, 1, 2, 9):
+            self.queue.discard(request)
+        self.queue.keep_only([1])
+        self.assertEqual(gone, [1, 2, 3])
 
     def test_a_listener_that_raises_is_logged_and_the_others_are_told(self):
         queue, heard = Queue(), []
@@ -234,7 +245,7 @@ class AgainstASortedList(RuleBasedStateMachine):
     )
     def add(self, one):
         self.taken.pop(one.id, None)
-        if one.id not in self.waits:
+        if self.waits.get(one.id) != one:
             self.expected.append(one)
         assert self.queue.add(one) == (one.id not in self.waits)
         self.waits[one.id] = one
