@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help venv test test-slow demo lint types docs clean
+.PHONY: help venv test test-slow bench demo lint types docs clean
 
 help:  ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(STAMP)  ## unit and integration tests
 
 test-slow: $(STAMP)  ## the repeated and the long ones
 	$(BIN)/python -m pytest -m slow
+
+bench: $(STAMP)  ## what distribution costs, Buildbot's own beside the balancer's
+	$(BIN)/python -m benchmarks $(BENCH)
 
 demo: $(STAMP)  ## a master, four workers and their owners, live in this terminal
 	$(BIN)/python -m demo

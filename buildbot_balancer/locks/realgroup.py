@@ -81,7 +81,8 @@ class WorkerDoor(Door):
 
     def claim(self, owner: Any, access: Any) -> None:
         super().claim(owner, access)
-        self._lock.busy.add(self)
+        if self.isOwner(owner, access):  # not with a count of 0
+            self._lock.busy.add(self)
 
     def release(self, owner: Any, access: Any) -> None:
         super().release(owner, access)

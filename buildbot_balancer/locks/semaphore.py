@@ -184,7 +184,11 @@ class Semaphore:
 
         Its units are kept for it then, until it claims, reserves or gives them up.
         """
-        if self._line.of(requester) is None:
+        before = self._line.of(requester)
+        if before is not None and before.quiet and not before.reserved and before.access != access:
+            self._leave(before)  # a reconfig has changed what it wants
+            before = None
+        if before is None:
             waiter = self._line.make(requester, access, self.turns, via)
             waiter.quiet = True
             self._line.enqueue(waiter)
@@ -209,6 +213,8 @@ class Semaphore:
             return False
         if access.count:
             waiter = self._line.of(requester)
+            if waiter is not None and waiter.reserved and _covers(waiter.access, access):
+                return True  # twice in one list: the larger of the two is kept
             if waiter is None:
                 waiter = self._line.make(requester, access, self.turns, via)
             elif waiter.state is State.OFFERED:
@@ -249,9 +255,13 @@ class Semaphore:
         old = self._line.of(requester)
         if old is None or to is self:
             return
+        if old.quiet and not old.reserved:
+            # whoever lined it up knows it here only, and lines it up there when it looks again
+            self.release_subs.deliver()
+            return
         self._leave(old)
-        if old.deferred is not None or (old.quiet and not old.reserved):
-            new = Waiter(requester, old.access, old.turn, old.via, old.deferred, quiet=old.quiet)
+        if old.deferred is not None:
+            new = Waiter(requester, old.access, old.turn, old.via, old.deferred)
             to._line.enqueue(to._line.adopt(new))
         elif not (old.reserved and to.reserve(requester, old.access, old.via)):
             # it was woken already: it will ask there, and wait there if it must

@@ -75,7 +75,7 @@ class Guard:
 
     def _find(self, requester: Any, access: Any) -> _Kept | None:
         for kept in self._kept:
-            if kept.requester is requester and kept.access == access:
+            if kept.requester is requester and _alike(kept.access, access):
                 return kept
         return None
 
@@ -101,6 +101,11 @@ class Guard:
                 self._kept.remove(found)
 
         return claim
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """A reconfig makes new accesses, which are not equal where the lock has another limit now."""
+    return (one.mode, one.count) == (other.mode, other.count)
 
 
 class Guards:

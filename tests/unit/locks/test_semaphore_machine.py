@@ -44,7 +44,15 @@ class Someone:
 class Pending(Someone, BuildRequest):
     def __init__(self, access: LockAccess, arrival: int, priority: int) -> None:
         super().__init__(access, arrival)
-        self.priority = priority
+        self.id, self.priority = arrival, priority  # a request's turn is that of its number
+
+
+class Quiet(Pending):
+    """One that was lined up: nothing but what the subscribers hear tells it of its turn."""
+
+    def __init__(self, access: LockAccess, arrival: int, priority: int) -> None:
+        super().__init__(access, arrival, priority)
+        self.heard = 0  # deliveries until it looked last
 
 
 def rank(someone: Someone) -> tuple[bool, int]:
@@ -65,6 +73,9 @@ class SemaphoreMachine(RuleBasedStateMachine):
         self.holders: list[Someone] = []
         self.waiters: list[Someone] = []
         self.reserved: list[Someone] = []
+        self.lined_up: list[Quiet] = []
+        self.stepped_out: list[Quiet] = []
+        self.deliveries = 0
         self.offered_before: set[int] = set()
         self.arrivals = 0
         self.seconds = 0.0
@@ -73,6 +84,10 @@ class SemaphoreMachine(RuleBasedStateMachine):
     def begin(self, limit: int | None) -> None:
         turns = Turns(self.order, 10.0, lambda: self.seconds)
         self.lock = Semaphore('l', limit, turns)
+        self.lock.subscribeToReleases(self.delivered)
+
+    def delivered(self) -> None:
+        self.deliveries += 1
 
     def teardown(self) -> None:
         """When all is quiet nothing is held."""
@@ -91,6 +106,12 @@ class SemaphoreMachine(RuleBasedStateMachine):
                 self.look(0)
             elif self.reserved:
                 self.give_up(0)
+            elif any(self.lock.is_offered(one) for one in self.lined_up):
+                offered = [self.lock.is_offered(one) for one in self.lined_up]
+                self.start_or_step_out(offered.index(True), start=True)
+            elif self.lined_up:  # as below
+                assert self.lock.never(self.lined_up[0].access)
+                self.start_or_step_out(0)
             elif self.waiters:  # only who can never be served is left
                 assert all(self.lock.never(one.access) for one in self.waiters)
                 self.stop(0)
@@ -178,6 +199,44 @@ class SemaphoreMachine(RuleBasedStateMachine):
         self.lock.claim(build, build.access)
         self.holders.append(build)
 
+    @rule(access=st.sampled_from(ACCESSES), priority=st.sampled_from(PRIORITIES))
+    def line_up(self, access: LockAccess, priority: int) -> None:
+        """As Lines does: a request that could not have it."""
+        self.arrivals += 1
+        self.line_up_one(Quiet(access, self.arrivals, priority))
+
+    @precondition(lambda self: self.stepped_out)
+    @rule(index=st.integers(0, 20))
+    def line_up_again(self, index: int) -> None:
+        self.line_up_one(self.stepped_out.pop(index % len(self.stepped_out)))
+
+    def line_up_one(self, request: Quiet) -> None:
+        if not self.lock.isAvailable(request, request.access):
+            request.heard = self.deliveries
+            self.lock.line_up(request, request.access)
+            self.lock.line_up(request, request.access)
+            self.lined_up.append(request)
+
+    @precondition(lambda self: self.lined_up)
+    @rule(index=st.integers(0, 20), start=st.booleans())
+    def start_or_step_out(self, index: int, start: bool = False) -> None:
+        """It reserves if it can, or it waits no more."""
+        request = self.lined_up[index % len(self.lined_up)]
+        offered = self.lock.is_offered(request)
+        if start:
+            before = self.taken()
+            could = self.lock.reserve(request, request.access)
+            assert could or not offered
+            if not could:
+                return
+            self.check_grant(request.access, before)
+            self.reserved.append(request)
+        self.lined_up = [one for one in self.lined_up if one is not request]
+        self.lock.step_out(request)
+        assert self.lock.is_offered(request) is start  # a reservation goes on
+        if not start:
+            self.stepped_out.append(request)
+
     @rule(seconds=st.floats(0, 30))
     def time_passes(self, seconds: float) -> None:
         self.seconds += seconds
@@ -256,10 +315,13 @@ class SemaphoreMachine(RuleBasedStateMachine):
     def all_that_is_offered_has_been_told(self) -> None:
         if not hasattr(self, 'lock'):
             return
-        coming = {id(args[0].requester) for _, args in self.turn}
+        coming = {id(args[0].requester) for _, args in self.turn if args}
+        delivery = any(call == self.lock.release_subs.deliver for call, _ in self.turn)
         for share in self.lock.picture().offered:
             someone = share.requester
             told = someone.woken or id(someone) in coming
+            if isinstance(someone, Quiet):
+                told = someone.heard < self.deliveries or delivery
             assert told or any(someone is one for one in self.reserved)
 
     @invariant()
@@ -269,7 +331,7 @@ class SemaphoreMachine(RuleBasedStateMachine):
         picture = self.lock.picture()
         assert {id(s.requester) for s in picture.held} == {id(h) for h in self.holders}
         in_line = {id(s.requester) for s in (*picture.offered, *picture.waiting, *picture.never)}
-        assert in_line == {id(w) for w in (*self.waiters, *self.reserved)}
+        assert in_line == {id(w) for w in (*self.waiters, *self.reserved, *self.lined_up)}
 
 
 class PriorityMachine(SemaphoreMachine):
