@@ -11,6 +11,7 @@ before a reconfig claims where it belongs after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import Callable
@@ -142,15 +143,21 @@ class Door:
 
     def hand_over(self, old: Any, new: Any, access: Any) -> None:
         """What was reserved for a request is its build's now."""
-        semaphore = self.known_for(old, access_of(access))
+        semaphore = self._reserved_by(old, access_of(access))
         if semaphore is not None:
             semaphore.hand_over(old, new)
 
     def give_up(self, requester: Any, access: Any) -> None:
         """A reservation or a wait ends; whom that lets in is woken."""
-        semaphore = self.known_for(requester, access_of(access))
+        semaphore = self._reserved_by(requester, access_of(access))
         if semaphore is not None:
             semaphore.give_up(requester)
+
+    def withdraw(self, requester: Any, access: Any) -> None:
+        """Undoes a `reserve` in the turn in which it was made; nobody is woken."""
+        semaphore = self.known_for(requester, access_of(access))
+        if semaphore is not None:
+            semaphore.withdraw(requester)
 
     def line_up(self, requester: Any, access: Any) -> None:
         """A request waits its turn; when it comes the units are kept until it gives them up."""
@@ -172,6 +179,17 @@ class Door:
             yield from claims
 
     # how it works
+
+    def all_semaphores(self) -> Iterable[Semaphore]:
+        """All that are, or have been, behind this door or another one of the lock."""
+        raise NotImplementedError
+
+    def _reserved_by(self, requester: Any, access: Any) -> Semaphore | None:
+        """A config that has changed meanwhile may say that there is none."""
+        known = self.known_for(requester, access)
+        if known is not None and known.has(requester):
+            return known
+        return next((one for one in self.all_semaphores() if one.has(requester)), known)
 
     def _claimed_by(self, requester: Any, access: Any) -> Semaphore:
         semaphore = self.semaphore_for(requester, access)

@@ -31,6 +31,7 @@ class Outline:
 
     builders: tuple[BuilderOutline, ...]
     workers: tuple[WorkerOutline, ...]
+    prioritized: bool = False  # it has a prioritizeBuilders
 
     @classmethod
     def of(cls, config: Any) -> Outline:
@@ -39,9 +40,11 @@ class Outline:
             return config
         if isinstance(config, Mapping):
             builders, workers = config.get('builders'), config.get('workers')
+            sorter = config.get('prioritizeBuilders')
         else:
             builders, workers = config.builders, config.workers
-        return cls(tuple(_builders(builders)), tuple(_workers(workers)))
+            sorter = getattr(config, 'prioritizeBuilders', None)
+        return cls(tuple(_builders(builders)), tuple(_workers(workers)), sorter is not None)
 
 
 def _builders(entries: Any) -> Iterator[BuilderOutline]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -42,6 +43,9 @@ class BranchDoor(Door):
     @property
     def description(self) -> str:  # type: ignore[override]
         return self._lock.description
+
+    def all_semaphores(self) -> Iterable[Semaphore]:
+        return self._lock.table.all().values()
 
     def semaphore_for(self, requester: Any, access: Any) -> Semaphore | None:
         if requester is None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
@@ -56,6 +57,9 @@ class WorkerDoor(Door):
     def description(self) -> str:  # type: ignore[override]
         worker = self.workername if self.group.own else f'{self.workername} in {self.group.name}'
         return f'<{self._lock.kind}({self.lockName}, {self.maxCount})[{worker}] {id(self)}>'
+
+    def all_semaphores(self) -> Iterable[Semaphore]:
+        return self._lock.table.all().values()
 
     def semaphore_for(self, requester: Any, access: Any) -> Semaphore | None:
         self._lock.follow(self, claims=not who.is_pending(requester))

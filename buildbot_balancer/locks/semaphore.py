@@ -202,6 +202,10 @@ class Semaphore:
             self._leave(waiter)
             self._opened()
 
+    def has(self, requester: Any) -> bool:
+        """It waits here, or has reserved something."""
+        return self._line.of(requester) is not None
+
     def is_offered(self, requester: Any) -> bool:
         """It is its turn."""
         waiter = self._line.of(requester)
@@ -223,6 +227,15 @@ class Semaphore:
             self._offer(waiter)
             self.used(self)
         return True
+
+    def withdraw(self, requester: Any) -> None:
+        """Undoes a `reserve` in the turn in which it was made."""
+        waiter = self._line.of(requester)
+        if waiter is not None and waiter.quiet:
+            waiter.reserved = False  # it was its turn, and still is
+        elif waiter is not None:
+            self._leave(waiter)
+            self.used(self)
 
     def hand_over(self, old: Any, new: Any) -> bool:
         """What `old` waits for or has reserved is `new`'s now: a request has become a build."""

@@ -7,7 +7,6 @@ from typing import Any
 from typing import Callable
 
 import attrs
-from twisted.internet import defer
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
@@ -80,7 +79,9 @@ class Attempt:
     async def _ask_next_worker(self, places: list[Any]) -> Any:
         if self.next_worker is None:
             return places[0]
-        chosen = await defer.maybeDeferred(self.next_worker, self.builder, list(places), self.breq)
+        chosen = await self.engine.calls.ask(
+            self.next_worker, self.builder, list(places), self.breq
+        )
         return chosen if chosen in places else None
 
     async def _can_start(self, place: Any) -> bool:
@@ -88,7 +89,7 @@ class Attempt:
         # Buildbot asks for locks in nobody's name
         asking = ASKING.set(self.outlook.wanted.request)
         try:
-            can = await defer.maybeDeferred(self.can_start, place, self.breq)
+            can = await self.engine.calls.ask(self.can_start, place, self.breq)
         except Exception as e:
             self.engine.complaints.about(f'canStartBuild of builder {self.request.builder}', e)
             said = f'makes canStartBuild raise {describe(e)}'
@@ -98,6 +99,12 @@ class Attempt:
             ASKING.reset(asking)
         # while that was asked, the worker may have gone, filled up, or its owner said no
         missing = self.outlook.wanted.missing(name)
+        if can and self.engine.is_outdated(self.outlook, place):
+            said = 'has got another config meanwhile'
+            self.refused[name] = Verdict.unknown(
+                'can-start-build', said, (name,), again_at=self.outlook.at
+            )
+            return False
         if can and place.isAvailable():
             missing = self.engine.reserve(self.outlook, self.breq, place)
             if not missing:

@@ -180,6 +180,8 @@ def end_abandoned(build: Any) -> defer.Deferred[Any]:
     # The database knows nothing of it. It would raise again at once if do_build_if has raised.
     build.finished = True
     build.results = RETRY if hasattr(build, 'do_build') else EXCEPTION
+    for request in build.requests:
+        build.builder.botmaster.remove_in_progress_buildrequest(request.id)
     wfb = build.workerforbuilder
     if wfb.worker is not None:
         wfb.worker.putInQuarantine()  # as Buildbot does when a build cannot be prepared

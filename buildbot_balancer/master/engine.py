@@ -17,6 +17,7 @@ from buildbot.process.properties import Properties
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master import compat
 from buildbot_balancer.master import locks
+from buildbot_balancer.master.calls import Calls
 from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.master.decisions import Decisions
 from buildbot_balancer.master.fleet import FACTS
@@ -57,8 +58,11 @@ class Outlook:
     ranking: Ranking
     places: Mapping[str, Any]  # WorkerForBuilders that are free now, by worker's name
     wanted: locks.Wanted
-    missing: Mapping[str, list[Pair]]  # locks that could not be had now, by worker's name
+    missing: dict[str, list[Pair]]  # locks that could not be had now, by worker's name
     at: float
+    doubled: set[int] = attrs.field(
+        factory=set
+    )  # ids of those that are wanted twice, and free once
 
 
 class Engine:
@@ -78,6 +82,7 @@ class Engine:
         self.settings = Settings()
         self.fleet = fleet
         self.complaints = Complaints(self.now)
+        self.calls = Calls(reactor)
         self.decisions = Decisions(self.now)
         self.parents = Parents(master)
         self.guards = Guards()
@@ -89,12 +94,13 @@ class Engine:
         self._reactor = reactor
         self._wakes = wakes
         self._releases = releases
-        self._random = random or Random()
+        self.random = random or Random()
 
     def now(self) -> float:
         return float(self._reactor.seconds())
 
     def stop(self) -> None:
+        self.calls.cancel()
         self.lines.stop()
         self.reservations.stop()
         self.guards.take_off()
@@ -104,12 +110,16 @@ class Engine:
     ) -> Outlook:
         """Ranks all workers of the builder for one request, or `only` these."""
         offered = self._offered(builder, only)
-        wanted = await locks.wanted(builder, offered, self.lines.requester(breq))
+        wanted = await self.calls.ask(locks.wanted, builder, offered, self.lines.requester(breq))
         compatible = {
             wfb.worker.workername: await _compatible(builder, wfb, breq) for wfb in offered
         }
         # From here on nothing waits, so that all that is seen is of one moment.
-        places = {wfb.worker.workername: wfb for wfb in self._offered(builder, only)}
+        places = {
+            wfb.worker.workername: wfb
+            for wfb in self._offered(builder, only)
+            if wanted.is_known(wfb.worker.workername)
+        }
         request = request_view(breq, builder, self.now())
         found = self._workers(builder, places, only)
         missing = {one.workername: wanted.missing(one.workername) for one in found}
@@ -130,7 +140,7 @@ class Engine:
 
     def rank(self, request: RequestView, workers: list[WorkerView]) -> Ranking:
         policy = self.settings.policy_for(request.builder)
-        ranking = policy.rank(request, workers, self.now(), self._random)
+        ranking = policy.rank(request, workers, self.now(), self.random)
         for problem in ranking.problems:
             self.complaints.about(
                 f'{problem.author} in the policy of builder {request.builder}', problem.error
@@ -144,13 +154,20 @@ class Engine:
     def reserve(self, outlook: Outlook, breq: Any, place: Any) -> list[Pair]:
         """Keeps all locks for this start, or none of them: returns those that cannot be had."""
         builder, worker = place.builder, place.worker
-        if builder.config.locks is not outlook.wanted.locks:
-            return []  # the config has changed meanwhile: Buildbot will look, and wait if it must
         pairs = outlook.wanted.pairs(worker.workername)
         missing = self.reservations.reserve(outlook.wanted.request, builder.name, worker, pairs)
-        if not missing:
+        if missing:
+            outlook.missing[worker.workername] = missing
+            request = outlook.wanted.request
+            free = (lock for lock, access in missing if lock.isAvailable(request, access))
+            outlook.doubled.update(map(id, free))
+        else:
             self.lines.leave(breq.id)
         return missing
+
+    def is_outdated(self, outlook: Outlook, place: Any) -> bool:
+        """The config has changed since: other locks may be wanted."""
+        return place.builder.config.locks is not outlook.wanted.locks
 
     def waits(
         self, decision: Decision, verdicts: Mapping[str, Verdict], outlook: Outlook | None = None
@@ -176,7 +193,10 @@ class Engine:
         first = [
             pairs[0]
             for name, pairs in outlook.missing.items()
-            if pairs and name in outlook.places and _waits_for_lock(verdicts.get(name))
+            if pairs
+            and name in outlook.places
+            and _waits_for_lock(verdicts.get(name))
+            and id(pairs[0][0]) not in outlook.doubled
         ]
         self.lines.wait(outlook.wanted.request, outlook.request.builder, first)
 
@@ -188,8 +208,8 @@ class Engine:
             if not _waits_for_lock(verdicts.get(name)):
                 continue
             for lock, access in pairs:
-                if lock.isAvailable(request, access):  # since we looked
-                    self._wakes.soon([builder])
+                if lock.isAvailable(request, access) and id(lock) not in outlook.doubled:
+                    self._wakes.soon([builder])  # since we looked
                 else:
                     self._releases.wait(builder, request, lock, access)
 

@@ -33,6 +33,9 @@ class Keeper(Protocol):
     def give_up(self, requester: Any, access: Any) -> None:
         """It ends unclaimed, and whom that lets in is woken. Quiet where there is none."""
 
+    def withdraw(self, requester: Any, access: Any) -> None:
+        """As if it had not been reserved in this turn: nobody is woken."""
+
 
 @attrs.frozen(eq=False)
 class _Kept:
@@ -63,15 +66,22 @@ class Guard:
             self._kept[self._kept.index(found)] = _Kept(new, found.access)
 
     def give_up(self, requester: Any, access: Any) -> None:
-        found = self._find(requester, access_of(access))
-        if found is not None:
-            self._kept.remove(found)
+        if self._drop(requester, access):
             compat.lock_opened(self.lock)
+
+    def withdraw(self, requester: Any, access: Any) -> None:
+        self._drop(requester, access)
 
     @property
     def reserved(self) -> list[Any]:
         """The accesses."""
         return [kept.access for kept in self._kept]
+
+    def _drop(self, requester: Any, access: Any) -> bool:
+        found = self._find(requester, access_of(access))
+        if found is not None:
+            self._kept.remove(found)
+        return found is not None
 
     def _find(self, requester: Any, access: Any) -> _Kept | None:
         for kept in self._kept:

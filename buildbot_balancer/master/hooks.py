@@ -58,7 +58,11 @@ class Hooks:
             self.guard_worker(worker)
         for builder in builders:
             self.guard_builder(builder)
-        current = {id(one) for one in (*workers, *builders, self._master.botmaster.brd)}
+        # what has left the config keeps its guards until its last build has ended
+        going_on = list(compat.builds_going_on(self._master))
+        at_work = [wfb.worker for _, wfb, _ in going_on] + [build.builder for *_, build in going_on]
+        brd = self._master.botmaster.brd
+        current = {id(one) for one in (*workers, *builders, *at_work, brd)}
         self._overlays.forget(lambda owner: id(owner) in current)
 
     def guard_worker(self, worker: Any) -> None:
@@ -105,10 +109,14 @@ class Hooks:
 
     def guard_places(self, builder: Any) -> None:
         """The workers that a chooser will be offered: some are newer than the reconfig."""
-        self.guard_builder(builder)
         for wfb in builder.workers:
-            if wfb.worker is not None:
-                self.guard_worker(wfb.worker)
+            self.guard_place(wfb)
+        self.guard_builder(builder)
+
+    def guard_place(self, wfb: Any) -> None:
+        self.guard_builder(wfb.builder)
+        if wfb.worker is not None:
+            self.guard_worker(wfb.worker)
 
     def put_chooser(self, make: Callable[[Any, Any, Any], Any]) -> None:
         """`make(stock, builder, master)` returns the chooser for one pass over one builder."""

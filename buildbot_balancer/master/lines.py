@@ -34,6 +34,7 @@ class Lines:
     """By request. Buildbot may make the object of a request anew; the first one stays in line."""
 
     def __init__(self, reactor: Any) -> None:
+        self.hears_of_ends = False  # `leave` is called for each request that is gone
         self._reactor = reactor
         self._entries: dict[int, _Entry] = {}
         self._timer: Any = None
@@ -99,6 +100,7 @@ class Lines:
         now = self._reactor.seconds()
         for request, entry in list(self._entries.items()):
             offered = any(one.is_offered(entry.request) for one in entry.semaphores.values())
-            if now - entry.seen > (OFFERED if offered else UNSEEN):
+            unseen = now - entry.seen
+            if unseen > OFFERED if offered else unseen > UNSEEN and not self.hears_of_ends:
                 self.leave(request)
         self._set_timer()

@@ -27,6 +27,10 @@ class Wanted:
     everywhere: tuple[Pair, ...] = ()
     on: Mapping[str, list[Pair]] | None = None
 
+    def is_known(self, workername: str) -> bool:
+        """A worker that has become free while locks were rendered is left for the next look."""
+        return self.on is None or workername in self.on
+
     def pairs(self, workername: str) -> list[Pair]:
         if self.on is not None:
             return self.on.get(workername, [])

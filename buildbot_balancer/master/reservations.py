@@ -85,7 +85,8 @@ class Reservations:
             self.release_worker_locks(before)
             self.end(request)
         now = self._reactor.seconds()
-        made = Reservation(request, builder, worker, now, worker_locks=list(worker.locks))
+        made = Reservation(request, builder, worker, now)
+        made.worker_locks = [pair for pair in worker.locks if _reserves(pair[1])]
         made.build_locks = [pair for pair in pairs if _reserves(pair[1])]
         wanted = [(request, pair) for pair in pairs]
         wanted += [(worker, pair) for pair in made.worker_locks]
@@ -98,11 +99,15 @@ class Reservations:
         self._set_timer()
         wanted = [(made.request, pair) for pair in made.build_locks]
         wanted += [(made, pair) for pair in made.worker_locks]
+        kept: list[tuple[Any, Pair]] = []
         for who, (lock, access) in wanted:
             # each is free, but one that is wanted twice may not be free twice
             if not self._keeper(lock).reserve(who, access):
-                self.end(made.request)
+                for one, (other, its) in kept:
+                    self._keeper(other).withdraw(one, its)
+                self._forget(made)
                 return [(lock, access)]
+            kept.append((who, (lock, access)))
         return []
 
     def begin(self, builder: str, worker: Any, requests: list[Any]) -> Reservation | None:
@@ -120,11 +125,15 @@ class Reservations:
     def bind(self, reservation: Reservation, build: Any) -> None:
         """The build is made; nothing of it has run yet."""
         reservation.build = build
+        if not self._is_kept(reservation):
+            return
         for lock, access in reservation.build_locks:
             self._keeper(lock).hand_over(reservation.request, build, access)
 
     def claim_worker_locks(self, reservation: Reservation, stock: Callable[[], bool]) -> bool:
         """`stock`: Buildbot's ``worker.acquireLocks``."""
+        if not self._is_kept(reservation):
+            return stock()
         worker, kept = reservation.worker, reservation.worker_locks
         reservation.worker_locks = []
         for lock, access in kept:
@@ -144,17 +153,22 @@ class Reservations:
 
     def end(self, request: Any) -> None:
         """What is kept and was not claimed is free again. Quiet where there is nothing."""
-        found = self._all.pop(request.id, None)
+        found = self._all.get(request.id)
         if found is None:
             return
-        here = self._on[id(found.worker)]
-        here.discard(found)
-        if not here:
-            del self._on[id(found.worker)]
+        self._forget(found)
         for lock, access in found.build_locks:
             self._keeper(lock).give_up(found.requester, access)
         for lock, access in found.worker_locks:
             self._keeper(lock).give_up(found, access)
+
+    def started(self, reservation: Reservation) -> None:
+        """Its build has claimed what it takes; a config that has changed since may want less."""
+        if not self._is_kept(reservation):
+            return
+        left, reservation.build_locks = reservation.build_locks, []
+        for lock, access in left:
+            self._keeper(lock).give_up(reservation.requester, access)
 
     def end_unbegun(self, builder: str | None = None) -> None:
         """Choices that came to nothing: another master was faster, or the claim raised."""
@@ -167,6 +181,17 @@ class Reservations:
             self._timer.cancel()
         for one in list(self._all.values()):
             self.end(one.request)
+
+    def _is_kept(self, one: Reservation) -> bool:
+        """The Balancer has not left meanwhile."""
+        return self._all.get(one.request.id) is one
+
+    def _forget(self, one: Reservation) -> None:
+        del self._all[one.request.id]
+        here = self._on[id(one.worker)]
+        here.discard(one)
+        if not here:
+            del self._on[id(one.worker)]
 
     # what ends without a word
 

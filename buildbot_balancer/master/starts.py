@@ -51,7 +51,7 @@ class Starts:
 
         def take_off(result: Any) -> Any:
             overlays.take_off()
-            if result is not True:
+            if result is not True or reservation.build is None:
                 self._reservations.end(reservation.request)
             return result
 
@@ -65,9 +65,17 @@ class Starts:
         def start_build(wfb: Any) -> defer.Deferred[Any]:
             # all that startBuild does, also later, runs in this context
             starting: defer.Deferred[Any] = copy_context().run(_within, reservation, stock, wfb)
-            return starting.addBoth(_start_is_over, build)
+            return starting.addBoth(self._start_is_over, reservation, build)
 
         build.startBuild = start_build
+
+    def _start_is_over(self, result: Any, reservation: Reservation, build: Any) -> Any:
+        if compat.has_begun(build):
+            self._reservations.started(reservation)
+        elif build.stopped or isinstance(result, Failure):
+            say(f'a build of {build.builder.name} was given up while it started; it is ended')
+            compat.end_abandoned(build).addErrback(failed, 'while ending a build that was given up')
+        return result
 
 
 def _within(
@@ -75,11 +83,3 @@ def _within(
 ) -> defer.Deferred[Any]:
     STARTING.set(reservation)
     return defer.maybeDeferred(start_build, wfb)
-
-
-def _start_is_over(result: Any, build: Any) -> Any:
-    if compat.has_begun(build) or not (build.stopped or isinstance(result, Failure)):
-        return result
-    say(f'a build of {build.builder.name} was given up while it started; it is ended')
-    compat.end_abandoned(build).addErrback(failed, 'while ending a build that was given up')
-    return result

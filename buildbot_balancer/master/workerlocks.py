@@ -25,7 +25,8 @@ STARTING: ContextVar[Reservation | None] = ContextVar('starting', default=None)
 class WorkerLocks:
     def __init__(self, reservations: Reservations) -> None:
         self._reservations = reservations
-        self._finishing: Reservation | None = None
+        self._ends = False  # a build ends just now,
+        self._finishing: Reservation | None = None  # and this is its reservation
 
     def guard_worker(self, overlays: Overlays, worker: Any) -> None:
         overlays.put(worker, 'acquireLocks', lambda stock: lambda: self._acquire(stock, worker))
@@ -46,17 +47,17 @@ class WorkerLocks:
     def _release(self, stock: Callable[[], None], worker: Any) -> None:
         if self._finishing is not None:
             self._reservations.release_worker_locks(self._finishing)
-        elif not any(one.claimed for one in self._reservations.on(worker)):
-            stock()
+        elif self._ends or not any(one.claimed for one in self._reservations.on(worker)):
+            stock()  # a build that is older than the Balancer
         # else the connection is lost: each build releases its own claim when it ends
 
     def _build_finished(self, stock: Callable[[Any, Any], None], build: Any, wfb: Any) -> None:
         reservation = self._reservations.of(build)
-        before, self._finishing = self._finishing, reservation
+        self._ends, self._finishing = True, reservation
         try:
             stock(build, wfb)
         finally:
-            self._finishing = before
+            self._ends, self._finishing = False, None
             if reservation is not None:
                 self._reservations.release_worker_locks(reservation)
                 self._reservations.end(reservation.request)

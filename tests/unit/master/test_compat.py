@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 from types import SimpleNamespace
 
 from buildbot.db.buildrequests import BuildRequestModel
 from buildbot.interfaces import ILatentWorker
+from buildbot.locks import BaseLock
+from buildbot.locks import MasterLock
 from buildbot.process.build import Build
+from buildbot.process.builder import Builder
 from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.workerforbuilder import States
 from buildbot.test.fake.latent import ControllableLatentWorker
+from buildbot.util import eventual
 from buildbot.util.service import BuildbotServiceManager
 from buildbot.worker import AbstractLatentWorker
 from buildbot.worker import Worker
@@ -212,3 +218,70 @@ class Failures(SynchronousTestCase):
             found = compat.failure_of(e)
         self.assertIsInstance(found.value, KeyError)
         self.assertIn('raises', found.getTraceback())
+
+
+class Starts(SynchronousTestCase):
+    """What the order of Buildbot's own calls must be."""
+
+    def position(self, source: str, *texts: str) -> list[int]:
+        found = [source.find(text) for text in texts]
+        self.assertNotIn(-1, found, texts)
+        return found
+
+    def test_a_place_is_marked_when_its_build_is_known_and_has_done_nothing(self):
+        source = inspect.getsource(Builder._startBuildFor)
+        found = self.position(
+            source, 'self.building.append(build)', '.buildStarted()', 'build.startBuild'
+        )
+        self.assertEqual(found, sorted(found))
+
+    def test_a_build_asks_for_its_workers_locks_in_the_context_in_which_it_was_started(self):
+        context = contextvars.ContextVar('context', default='none')
+        seen = []
+
+        @defer.inlineCallbacks
+        def start():
+            yield waiting
+            seen.append(context.get())
+
+        def begin():
+            context.set('ours')
+            return start()
+
+        waiting = defer.Deferred()
+        contextvars.copy_context().run(begin)
+        waiting.callback(None)
+        self.assertEqual((seen, context.get()), (['ours'], 'none'))
+        self.assertIn('worker.acquireLocks()', inspect.getsource(Build.startBuild))
+
+    def test_the_newest_build_is_that_of_the_requests(self):
+        requests = [object()]
+        build = SimpleNamespace(requests=requests)
+        wfb = SimpleNamespace(builder=SimpleNamespace(building=[build]))
+        self.assertIs(compat.newest_build(wfb, requests), build)
+        self.assertIsNone(compat.newest_build(wfb, [object()]))
+        self.assertIsNone(compat.newest_build(SimpleNamespace(builder=None), requests))
+
+    def test_a_lock_that_opens_wakes_its_waiters_and_tells_its_subscribers(self):
+        lock = BaseLock('l', 1)
+        told = []
+        lock.subscribeToReleases(lambda: told.append('released'))
+        owner, access = object(), MasterLock('l').access('exclusive')
+        lock.claim(owner, access)
+        waiting = lock.waitUntilMaybeAvailable('waiter', access)
+        lock._removeOwner(owner, access)
+        compat.lock_opened(lock)
+        self.assertEqual(told, ['released'])
+        eventual._theSimpleQueue._turn()
+        self.assertTrue(waiting.called)
+
+    def test_a_request_that_is_made_has_what_a_build_reads_of_it(self):
+        made = compat.build_request(
+            id=7, bsid=1, builderid=2, buildername='b', priority=3, submitted_at=4,
+            waited_for=True, master=None, reason='r', properties=None, sources={},
+        )  # fmt: skip
+        self.assertEqual((made.id, made.priority, compat.waited_for(made)), (7, 3, True))
+        self.assertIsInstance(made, BuildRequest)
+
+    def test_the_distributor_has_the_lock_that_is_held_while_it_chooses(self):
+        self.assertIn('activity_lock', inspect.getsource(BuildRequestDistributor))
