@@ -76,7 +76,9 @@ setup(
             ),
             *entries('locks.branch', 'BranchLock'),
             *entries('locks.group', 'WorkerGroupLock'),
+            *entries('policy.affinity', 'Affinity'),
             *entries('policy.capable', 'Capable'),
+            *entries('policy.fastest', 'FastestFirst'),
             *entries('policy.gate', 'Gate'),
             *entries('policy.tiers', 'Tiers'),
             *entries(

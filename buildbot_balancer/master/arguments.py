@@ -14,6 +14,8 @@ import attrs
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.policy.policy import Policy
 
+ORDERS = ('request', 'builder', 'worker')
+
 
 @attrs.frozen
 class Arguments:
@@ -29,11 +31,14 @@ class Arguments:
     report_grace: Any = 10
     unreported: Any = 'eager'
     recheck: Any = 30
+    ageing: Any = None
+    max_running: Any = None
 
     def problems(self) -> Iterator[str]:
         """A sentence each."""
         yield from self._builder_problems()
         yield from self._number_problems()
+        yield from self._order_problems()
         yield from self._not_yet()
         moods = [mood.label for mood in Mood]
         if self.unreported not in moods:
@@ -60,15 +65,24 @@ class Arguments:
         yield from _seconds('report_grace', self.report_grace, least=0)
         yield from _seconds('recheck', self.recheck, least=1)
 
+    def _order_problems(self) -> Iterator[str]:
+        if self.order not in (None, *ORDERS):
+            yield f'order must be one of {", ".join(map(repr, ORDERS))}, not {self.order!r}'
+        if self.rank is not None and not callable(self.rank):
+            yield f'rank must be a function of a request, not {self.rank!r}'
+        if self.ageing is not None:
+            yield from _seconds('ageing', self.ageing, least=1)
+        if self.max_running is not None:
+            yield from _limit_problems(self.max_running)
+        given = [n for n in ('order', 'rank', 'ageing', 'max_running') if getattr(self, n)]
+        if given and self.builders is not None and _is_text_list(self.builders):
+            yield (
+                f'{given[0]}= is over all builders, so it would be ignored with'
+                f' builders={self.builders!r}'
+            )
+
     def _not_yet(self) -> Iterator[str]:
         """Parts of the design that this version would ignore."""
-        if self.order not in (None, 'builder'):
-            yield (
-                f'order={self.order!r} needs a distributor that this version does not have; it'
-                " keeps Buildbot's own order (order='builder')"
-            )
-        if self.rank is not None:
-            yield 'rank= needs a distributor that this version does not have'
         if self.availability is not None:
             yield 'availability= is not supported by this version'
 
@@ -79,6 +93,17 @@ def _policy_problems(name: str, policy: Any) -> Iterator[str]:
         return
     for problem in policy.problems():
         yield f'{name}: {problem}'
+
+
+def _limit_problems(given: Any) -> Iterator[str]:
+    if not isinstance(given, Mapping):
+        yield f'max_running must be a dict of builders or globs to numbers, not {given!r}'
+        return
+    for glob, limit in given.items():
+        if not isinstance(glob, str):
+            yield f'max_running: {glob!r} is no name or glob of builders'
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+            yield f'max_running[{glob!r}] must be a number of builds, 0 or more, not {limit!r}'
 
 
 def _seconds(name: str, value: Any, least: float) -> Iterator[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from typing import ClassVar
 
@@ -17,9 +18,11 @@ from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.distribution import Distribution
 from buildbot_balancer.master.engine import GATE
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.experience import Experience
 from buildbot_balancer.master.fleet import COUNTED
 from buildbot_balancer.master.fleet import GONE
 from buildbot_balancer.master.fleet import LOST
@@ -29,6 +32,7 @@ from buildbot_balancer.master.gates import Gates
 from buildbot_balancer.master.healer import Healer
 from buildbot_balancer.master.hooks import Hooks
 from buildbot_balancer.master.link import Link
+from buildbot_balancer.master.pastbuilds import PastBuilds
 from buildbot_balancer.master.releases import Releases
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.wakes import Wakes
@@ -45,6 +49,8 @@ class _Parts:
     wakes: Wakes
     releases: Releases
     gates: Gates
+    experience: Experience
+    distribution: Distribution
 
 
 class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
@@ -62,6 +68,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._parts: _Parts | None = None
+        self._begun = False  # as far as the distributor
         super().__init__(*args, **kwargs)
 
     @property
@@ -104,12 +111,14 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         names = checks.names_of(self.master.config)
         settings = parts.engine.settings
         parts.hooks.guard_all()
-        parts.hooks.put_chooser(self._chooser)
         parts.engine.fleet.keep_only({*names.workers, *self.master.workers.workers})
         parts.gates.watch(settings.gates(), names.workers)
+        await parts.experience.watch(settings.learners())
         parts.engine.parents.watch(self.master.reactor, settings.recheck)
         for finding in checks.findings(settings, self.master.config):
             say(finding)
+        if self._begun:
+            await self._distribute(parts)
         if self.running:  # Buildbot's own wake at a reconfig came before our new settings
             self.master.botmaster.maybeStartBuildsForAllBuilders()
 
@@ -133,7 +142,12 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             return [builder.name for builder in botmaster.getBuildersForWorker(worker)]
 
         wakes = Wakes(reactor, wake, builders_of)
-        releases = Releases(wakes.soon)
+
+        def opened(waiters: Collection[str | int]) -> None:
+            wakes.soon(one for one in waiters if isinstance(one, str))
+            distribution.requests_woken({one for one in waiters if isinstance(one, int)})
+
+        releases = Releases(opened)
 
         def told(event: str, worker: Any) -> None:
             if event == WILLING:
@@ -144,19 +158,29 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
                 healer.lost(worker.workername)
                 wakes.happened(GONE, worker.workername)
             wakes.happened(event, worker.workername)
+            if event != COUNTED:
+                distribution.worker_changed(worker.workername)
+
+        def gate_changed(worker: str) -> None:
+            wakes.happened(GATE, worker)
+            distribution.worker_changed(worker)
 
         fleet = Fleet(master, reactor, Settings().rules, told)
         healer = Healer(reactor, fleet.builds)
         link = Link(master, reactor, fleet)
         engine = Engine(master, reactor, fleet, wakes, releases)
+        hooks = Hooks(master, fleet, engine.complaints, engine.reservations, engine.started)
+        distribution = Distribution(master, reactor, engine, releases, hooks.guard_place)
         return _Parts(
             engine=engine,
-            hooks=Hooks(master, fleet, engine.complaints, engine.reservations, engine.started),
+            hooks=hooks,
             link=link,
             healer=healer,
             wakes=wakes,
             releases=releases,
-            gates=Gates(reactor, lambda worker: wakes.happened(GATE, worker)),
+            gates=Gates(reactor, gate_changed),
+            experience=Experience(master, reactor, PastBuilds(master)),
+            distribution=distribution,
         )
 
     def startService(self) -> defer.Deferred[None]:
@@ -171,6 +195,8 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             await self.master.botmaster.brd.activity_lock.run(lambda: None)
             parts.engine.fleet.builds.adopt(self.master)
             await parts.link.start()
+            self._begun = True
+            await self._distribute(parts)
         # on a master that is at work already, everything is looked at anew
         self.master.botmaster.maybeStartBuildsForAllBuilders()
 
@@ -179,13 +205,16 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
 
     async def _stop(self) -> None:
         parts, self._parts = self._parts, None
+        self._begun = False
         if parts is not None:
             # A master that ends takes its word with it: who attaches to the next one is held.
             # One that goes on without us must first say that its word counts no more.
+            await parts.distribution.take_out()
             await parts.link.stop(take_leave=bool(self.master.running))
             parts.hooks.take_off()
             parts.wakes.stop()
             parts.gates.stop()
+            await parts.experience.stop()
             parts.engine.parents.stop()
             parts.engine.stop()
             parts.releases.stop()
@@ -194,6 +223,14 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             if self.master.running:  # Buildbot's own wake at a reconfig came before the guards fell
                 self.master.botmaster.maybeStartBuildsForAllBuilders()
         await super().stopService()
+
+    async def _distribute(self, parts: _Parts) -> None:
+        """By our distributor where all builders are served, else by Buildbot's with our chooser."""
+        if parts.engine.settings.serves_all(self.master.botmaster.builders):
+            await parts.distribution.put_in(parts.engine.settings)
+        else:
+            await parts.distribution.take_out()
+            parts.hooks.put_chooser(self._chooser)
 
     def standing(self, workername: str) -> Standing | None:
         """What is concluded about a worker now; None for one that is not configured."""

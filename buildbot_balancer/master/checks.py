@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ class Names:
 
     builders: frozenset[str]
     workers: frozenset[str]
+    prioritized: bool = False  # by a prioritizeBuilders of its own
 
 
 def names_of(config: Any) -> Names:
@@ -28,6 +30,7 @@ def names_of(config: Any) -> Names:
     return Names(
         frozenset(builder.name for builder in outline.builders),
         frozenset(worker.name for worker in outline.workers),
+        outline.prioritized,
     )
 
 
@@ -40,18 +43,27 @@ def findings(settings: Settings, config: Any) -> Iterator[str]:
 
 
 def against_config(settings: Settings, names: Names) -> Iterator[str]:
-    """Globs that match nothing: a typing error, for no config can mean them."""
-    for glob in settings.builders or ():
-        if not _matches(glob, names.builders):
-            yield f'builders: {glob!r} matches no builder'
-    for glob, _ in settings.policies:
-        if not _matches(glob, names.builders):
-            yield f'policies: {glob!r} matches no builder'
+    """What the arguments mean only beside the rest of the config."""
+    yield from _without_builder('builders', settings.builders or (), names)
+    yield from _without_builder('policies', (glob for glob, _ in settings.policies), names)
+    yield from _without_builder('max_running', settings.max_running, names)
+    if names.prioritized and settings.order not in (None, 'builder'):
+        yield (
+            f"order={settings.order!r} would ignore c['prioritizeBuilders']; say order='builder',"
+            ' or leave one of them out'
+        )
     for policy in settings.all_policies():
         for one in policy.filters:
             for glob in getattr(one, 'globs', tuple)():
                 if not _matches(glob, names.workers):
                     yield f'{type(one).__name__}: {glob!r} matches no worker'
+
+
+def _without_builder(argument: str, globs: Iterable[str], names: Names) -> Iterator[str]:
+    """A typing error, for no config can mean it."""
+    for glob in globs:
+        if not _matches(glob, names.builders):
+            yield f'{argument}: {glob!r} matches no builder'
 
 
 def _matches(glob: str, names: frozenset[str]) -> bool:

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.arguments import Arguments
+from buildbot_balancer.master.experience import Learner
+from buildbot_balancer.master.urgency import Urgency
+from buildbot_balancer.policy.affinity import Affinity
+from buildbot_balancer.policy.fastest import FastestFirst
 from buildbot_balancer.policy.gate import Gate
 from buildbot_balancer.policy.globs import matches
 from buildbot_balancer.policy.policy import Policy
@@ -24,6 +31,9 @@ class Settings:
     policies: tuple[tuple[str, Policy], ...] = ()  # (glob, policy)
     rules: Rules = attrs.field(factory=Rules)
     recheck: float = 30.0
+    order: str | None = None  # None: as the config says
+    urgency: Urgency = attrs.field(factory=Urgency)
+    max_running: Mapping[str, int] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, arguments: Arguments) -> Settings:
@@ -41,12 +51,27 @@ class Settings:
                 unreported=Mood.parse(str(arguments.unreported)),
             ),
             recheck=float(arguments.recheck),
+            order=arguments.order,
+            urgency=Urgency(
+                ageing=None if arguments.ageing is None else float(arguments.ageing),
+                rank=arguments.rank,
+            ),
+            max_running=dict(arguments.max_running or {}),
         )
 
     def serves(self, builder: str) -> bool:
         if self.builders is None:
             return True
         return any(matches(builder, glob) for glob in self.builders)
+
+    def serves_all(self, builders: Iterable[str]) -> bool:
+        return self.builders is None or all(self.serves(name) for name in builders)
+
+    def order_for(self, config: Any) -> str:
+        """`config`: a MasterConfig. Who has said how builders are ordered is obeyed."""
+        if self.order is not None:
+            return self.order
+        return 'request' if config.prioritizeBuilders is None else 'builder'
 
     def policy_for(self, builder: str) -> Policy:
         """An exact name wins, then the first glob in the order of the config."""
@@ -66,3 +91,10 @@ class Settings:
             for one in policy.filters:
                 if isinstance(one, Gate):
                     yield one
+
+    def learners(self) -> Iterator[Learner]:
+        """The scorers that learn from past builds."""
+        for policy in self.all_policies():
+            for scorer, _ in policy.scorers:
+                if isinstance(scorer, (Affinity, FastestFirst)):
+                    yield scorer

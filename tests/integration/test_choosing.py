@@ -53,7 +53,7 @@ class Choosing(MasterCase):
             await self.request()
             await self.started(1)
             self.let_all_go()
-            await self.until(lambda: not HeldStep.running)
+            await self.until(lambda: not self.master.botmaster.builders['b'].building)
         self.assertEqual(set((await self.where()).values()), {'w2'})
 
     @async_to_deferred
@@ -150,7 +150,7 @@ class Choosing(MasterCase):
             await self.request()
             await self.started(1)
             self.let_all_go()
-            await self.until(lambda: not HeldStep.running)
+            await self.until(lambda: not self.master.botmaster.builders['b'].building)
         self.assertEqual(set((await self.where()).values()), {'w2'})
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -51,7 +51,7 @@ class OwnersWord(SynchronousTestCase):
         farm.request()
         farm.diary.wait_for_start()
         begun = min(farm.diary.entries('start').values())
-        assert begun >= said + 4.5, begun - said
+        assert begun >= said + 4, begun - said  # moments are whole seconds
         print(f'{farm.proto}: --until 5s started a build after {begun - said:.2f} s')  # noqa: T201
 
     @on_both_protocols

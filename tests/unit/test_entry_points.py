@@ -25,12 +25,14 @@ from buildbot_balancer.policy.verdict import Verdict
 
 # Configs outside this repository use these names.
 PROMISED = {
+    'Affinity',
     'Balancer',
     'BalancerConfigurator',
     'BranchLock',
     'Capable',
     'Connected',
     'EagerFirst',
+    'FastestFirst',
     'FewestBuilds',
     'Filter',
     'Gate',
@@ -48,7 +50,14 @@ PROMISED = {
     'nextAvailableWorker',
 }
 FILTERS = {'Capable', 'Connected', 'Filter', 'Gate', 'HasCapacity', 'LocksFree', 'MaxLoad'}
-SCORERS = {'EagerFirst', 'FewestBuilds', 'LeastLoaded', 'RunningBeforeLatent'}
+SCORERS = {
+    'Affinity',
+    'EagerFirst',
+    'FastestFirst',
+    'FewestBuilds',
+    'LeastLoaded',
+    'RunningBeforeLatent',
+}
 
 
 def declared():

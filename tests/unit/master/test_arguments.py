@@ -50,11 +50,12 @@ class Good(Case):
     def test_every_argument_may_be_given(self):
         self.assertEqual(
             errors_of(
-                builders=['win*', 'linux'],
                 policy=util.Policy(reluctant_after=60),
                 policies={'win*': util.Policy(), 'linux': util.Policy()},
-                order='builder',
-                rank=None,
+                order='worker',
+                rank=len,
+                ageing=600,
+                max_running={'win*': 3, 'linux': 0},
                 availability=None,
                 stale_after=60,
                 report_grace=0,
@@ -134,17 +135,32 @@ class Wrong(Case):
             self.assertIn('unreported must be one of offline, going-on-holiday', said)
 
     def test_several_wrong_arguments_are_a_sentence_each(self):
-        self.assertEqual(len(errors_of(builders=7, recheck=0, unreported='x', rank=len)), 4)
+        self.assertEqual(len(errors_of(builders=7, recheck=0, unreported='x', rank=7)), 4)
+
+
+class Order(Case):
+    def test_an_order_that_there_is_not(self):
+        for order in ('backwards', object(), 7, ['request'], {'a': 1}):
+            self.assertIn("order must be one of 'request', 'builder'", self.problem(order=order))
+
+    def test_a_rank_that_is_no_function(self):
+        self.assertIn('rank must be a function', self.problem(rank=7))
+
+    def test_an_ageing_that_is_no_number_of_seconds(self):
+        for ageing in ('1', 0.5, -1, float('inf'), True):
+            self.assertIn('ageing must be a number of seconds', self.problem(ageing=ageing))
+
+    def test_limits_that_are_none(self):
+        for limits in (7, {'a': -1}, {'a': True}, {'a': None}, {7: 1}):
+            self.assertIn('max_running', self.problem(max_running=limits))
+
+    def test_what_is_over_all_builders_is_refused_where_some_are_left_out(self):
+        for given_ in ({'order': 'request'}, {'rank': len}, {'ageing': 60}):
+            said = self.problem(builders=['a'], **given_)
+            self.assertIn('is over all builders, so it would be ignored', said)
 
 
 class NotYet(Case):
-    def test_only_buildbots_own_order_is_supported(self):
-        for order in ('request', 'worker', 'backwards', object(), 7, ['request'], {'a': 1}):
-            self.assertIn('order=', self.problem(order=order))
-
-    def test_a_rank_is_not(self):
-        self.assertIn('rank= needs a distributor', self.problem(rank=lambda request: 1))
-
     def test_an_availability_is_not(self):
         self.assertIn('availability= is not supported', self.problem(availability=object()))
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import attrs
 from buildbot.plugins import util
 from buildbot.plugins import worker
 from twisted.trial.unittest import SynchronousTestCase
@@ -46,6 +47,20 @@ class Against(SynchronousTestCase):
         self.assertEqual(
             self.said(policies={'Linux': Policy()}), ["policies: 'Linux' matches no builder"]
         )
+
+    def test_a_limit_that_matches_no_builder_is_named(self):
+        self.assertEqual(
+            self.said(max_running={'mac*': 1, 'win*': 2}),
+            ["max_running: 'mac*' matches no builder"],
+        )
+
+    def test_an_order_that_would_ignore_the_configs_own_is_named(self):
+        names = attrs.evolve(NAMES, prioritized=True)
+        for order, count in ((None, 0), ('builder', 0), ('request', 1), ('worker', 1)):
+            settings = Settings.of(Arguments(order=order))
+            found = list(checks.against_config(settings, names))
+            self.assertEqual(len(found), count, found)
+        self.assertIn("would ignore c['prioritizeBuilders']", found[0])
 
     def test_a_name_with_brackets_matches_the_builder_of_that_name(self):
         self.assertEqual(self.said(builders=['b [1]'], policies={'b [1]': Policy()}), [])

@@ -266,7 +266,7 @@ class Looking(Case):
     def test_another_priority_is_found_and_moves_the_request(self):
         self.save(pending(2, priority=3))
         self.beat()
-        self.assertEqual((self.ids(), self.told), ([2, 1], []))
+        self.assertEqual((self.ids(), self.told), ([2, 1], [2]))
 
     def test_events_during_the_query_are_newer_than_its_rows(self):
         self.slow = True

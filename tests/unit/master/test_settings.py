@@ -7,8 +7,11 @@ from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.policy.affinity import Affinity
+from buildbot_balancer.policy.fastest import FastestFirst
 from buildbot_balancer.policy.gate import Gate
 from buildbot_balancer.policy.policy import Policy
+from buildbot_balancer.policy.scorers import FewestBuilds
 
 
 def yes():
@@ -124,3 +127,17 @@ class Gates(SynchronousTestCase):
         )
         self.assertEqual(list(settings.gates()), gates)
         self.assertEqual(list(Settings().gates()), [])
+
+
+class Learners(SynchronousTestCase):
+    def test_the_scorers_that_learn_of_all_policies_are_found(self):
+        one, other, third = FastestFirst(), FastestFirst(), Affinity()
+        settings = Settings.of(
+            Arguments(
+                policy=Policy(scorers=[(one, 1), (FewestBuilds(), 1)]),
+                policies={'x': Policy(scorers=[(other, 2), (third, 1)]), 'y': Policy()},
+            )
+        )
+        found = list(settings.learners())
+        self.assertEqual([id(scorer) for scorer in found], [id(one), id(other), id(third)])
+        self.assertEqual(list(Settings().learners()), [])

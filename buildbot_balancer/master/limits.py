@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Limits: how many builds some builders may run at once, so that they do not take all workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from buildbot_balancer.policy.globs import matches
+
+
+class Limits:
+    """``max_running={glob: n}``: the builders that match have n builds together."""
+
+    def __init__(self, master: Any) -> None:
+        self._master = master
+        self._limits: dict[str, int] = {}
+        self._of: dict[str, list[str]] = {}  # globs, by builder
+        self._members: dict[str, list[str]] = {}  # builders, by glob
+
+    def configure(self, limits: Mapping[str, int], builders: Iterable[str]) -> None:
+        names = list(builders)
+        self._limits = dict(limits)
+        self._members = {glob: [n for n in names if matches(n, glob)] for glob in limits}
+        self._of = {}
+        for glob, members in self._members.items():
+            for name in members:
+                self._of.setdefault(name, []).append(glob)
+
+    def may_start(self, builder: str) -> bool:
+        return all(self._running(glob) < self._limits[glob] for glob in self._of.get(builder, ()))
+
+    def _running(self, glob: str) -> int:
+        builders = self._master.botmaster.builders
+        return sum(len(builders[n].building) for n in self._members[glob] if n in builders)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reasons: from verdicts about one request to what has to change before it is looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from buildbot.locks import RealMasterLock
+
+from buildbot_balancer.locks.realbranch import BranchDoor
+from buildbot_balancer.master.engine import LOCK
+from buildbot_balancer.master.lane import Lane
+from buildbot_balancer.master.parking import NOBODY
+from buildbot_balancer.master.parking import Reason
+from buildbot_balancer.master.selection import Choice
+from buildbot_balancer.policy.verdict import Answer
+from buildbot_balancer.policy.verdict import Verdict
+
+
+def reason_for(
+    lane: Lane, choice: Choice, asked: Mapping[str, Verdict | None], recheck_at: float
+) -> Reason:
+    """`asked`: the workers that could have taken it by themselves, and what stood in the way; None:
+    the builder's own ``nextWorker`` would not have them.
+    """
+    verdicts = {name: one for name, one in asked.items() if one is not None}
+    unnamed = len(verdicts) < len(asked) or any(map(_is_unnamed, verdicts.values()))
+    moments = [one.again_at for one in verdicts.values() if one.again_at is not None]
+    if unnamed:
+        moments.append(recheck_at)
+    return Reason(
+        workers=NOBODY if _is_held_everywhere(choice) else lane.workers - _hopeless(verdicts),
+        unnamed=unnamed,
+        at=min(moments, default=None),
+    )
+
+
+def _hopeless(verdicts: Mapping[str, Verdict]) -> set[str]:
+    """Workers whose change does not help: never, or when a lock is given back."""
+    return {
+        name for name, one in verdicts.items() if one.answer is Answer.NEVER or one.fact == LOCK
+    }
+
+
+def _is_unnamed(verdict: Verdict) -> bool:
+    """Code that names no fact may say something else at any time."""
+    return verdict.answer is not Answer.NEVER and not verdict.fact
+
+
+def _is_held_everywhere(choice: Choice) -> bool:
+    """It needs a lock that is the same one on all workers."""
+    wanted = choice.outlook.wanted if choice.outlook is not None else None
+    if wanted is None or wanted.on is not None:
+        return False  # a renderable may give another lock on each
+    return any(_is_of_all_workers(lock) for pairs in choice.missing.values() for lock, _ in pairs)
+
+
+def _is_of_all_workers(lock: Any) -> bool:
+    return isinstance(lock, (RealMasterLock, BranchDoor))
