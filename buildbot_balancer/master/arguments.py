@@ -66,8 +66,12 @@ class Arguments:
         yield from _seconds('recheck', self.recheck, least=1)
 
     def _order_problems(self) -> Iterator[str]:
-        if self.order not in (None, *ORDERS):
-            yield f'order must be one of {", ".join(map(repr, ORDERS))}, not {self.order!r}'
+        named = isinstance(self.order, str) and self.order in ORDERS
+        if self.order is not None and not named and not callable(getattr(self.order, 'rank', None)):
+            yield (
+                f'order must be one of {", ".join(map(repr, ORDERS))}, or have a method'
+                f' rank(request, worker, now), not {self.order!r}'
+            )
         if self.rank is not None and not callable(self.rank):
             yield f'rank must be a function of a request, not {self.rank!r}'
         if self.ageing is not None:

@@ -14,15 +14,18 @@ from buildbot_balancer.master.backlog import Backlog
 from buildbot_balancer.master.distributor import BalancedDistributor
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.explainer import Explainer
+from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.limits import Limits
 from buildbot_balancer.master.look import Look
 from buildbot_balancer.master.opinions import Opinions
 from buildbot_balancer.master.ordering import Ordering
+from buildbot_balancer.master.ordering import Pairs
 from buildbot_balancer.master.overlays import Overlays
 from buildbot_balancer.master.releases import Releases
 from buildbot_balancer.master.selection import Selection
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.starter import Starter
+from buildbot_balancer.master.views import request_view
 from buildbot_balancer.master.views import worker_view
 from buildbot_balancer.policy.views import WorkerView
 
@@ -68,7 +71,8 @@ class Distribution:
     async def put_in(self, settings: Settings) -> None:
         """Also where it is in already, at a reconfig."""
         if self._distributor is not None and self._backlog is not None:
-            await self._configure(settings, self._backlog, self._distributor)
+            async with self._distributor.activity_lock:
+                await self._configure(settings, self._backlog, self._distributor)
             return
         backlog = self._backlog = Backlog(self._master, self._reactor, self._engine.complaints)
         new = self._distributor = self._make(backlog)
@@ -76,8 +80,10 @@ class Distribution:
         self._engine.lines.hears_of_ends = True
         await self._replace(new)
         self._listen(new)
-        await self._configure(settings, backlog, new)
-        await backlog.start()
+        # nothing is chosen before all is loaded, or the first row wins over more urgent ones
+        async with new.activity_lock:
+            await self._configure(settings, backlog, new)
+            await backlog.start()
 
     async def take_out(self) -> None:
         ours, self._distributor = self._distributor, None
@@ -133,7 +139,9 @@ class Distribution:
             master.botmaster,
             reactor,
             agenda,
-            Ordering(master, agenda, engine.complaints, engine.calls, self._best_first),
+            Ordering(
+                master, agenda, engine.complaints, engine.calls, self._best_first, self._pairs
+            ),
             self._limits,
             backlog,
             Look(master, engine, backlog, selection, starter, self._releases, explainer),
@@ -149,6 +157,18 @@ class Distribution:
 
     def _best_first(self, workers: set[str]) -> Any:
         return self._opinions.best_first(self._engine.settings.policy, workers)
+
+    async def _pairs(self, lane: Lane, request: int, free: set[str]) -> Pairs:
+        """What an IOrder sees: (worker's name, the request, the worker)."""
+        backlog, now = self._backlog, self._engine.now()
+        pending = None if backlog is None else backlog.get(request)
+        builder = self._master.botmaster.builders.get(lane.builder)
+        breq = None if backlog is None or pending is None else await backlog.breq(pending)
+        if breq is None or builder is None:
+            return []
+        view = request_view(breq, builder, now)
+        workers = [(name, self._view(name)) for name in sorted(free & lane.open)]
+        return [(name, view, worker) for name, worker in workers if worker is not None]
 
     def _view(self, name: str) -> WorkerView | None:
         worker = compat.worker_named(self._master, name)

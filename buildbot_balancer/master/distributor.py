@@ -187,9 +187,9 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
             if going_on:
                 self._explainer.soon(self.agenda.heads)
             return False
-        lane, request = found
+        lane, request, only = found
         self._held.add(lane.builder)
-        looking = defer.ensureDeferred(self._try(lane, request))
+        looking = defer.ensureDeferred(self._try(lane, request, only))
         self._deferwaiter.add(looking)
         await patience(self._reactor, looking, WAIT)
         return True
@@ -197,9 +197,9 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
     def _may(self, builder: str) -> bool:
         return builder not in self._held and self._limits.may_start(builder)
 
-    async def _try(self, lane: Lane, request: int) -> None:
+    async def _try(self, lane: Lane, request: int, only: str | None) -> None:
         try:
-            await self._attempt(lane, request)
+            await self._attempt(lane, request, only)
         except defer.CancelledError:
             pass  # the distributor leaves
         except Exception:
@@ -209,7 +209,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
             self._held.discard(lane.builder)
             self.stir()
 
-    async def _attempt(self, lane: Lane, request: int) -> None:
+    async def _attempt(self, lane: Lane, request: int, only: str | None) -> None:
         pending = self._backlog.get(request)
         if pending is None:
             self.agenda.discard(request)
@@ -217,7 +217,8 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         if self.distribute_only_waited_childs and not await self._backlog.has_parent(pending):
             self._park(lane, request, Reason(unnamed=True))
             return
-        workers = [name for name in self.agenda.free if name in lane.open]
+        free = self.agenda.free if only is None else [only]
+        workers = [name for name in free if name in lane.open]
         waiting = self.agenda.requests_of(lane.builder)
         outcome = await self._look.at(lane, pending, workers, waiting)
         for worker in outcome.full:

@@ -59,7 +59,11 @@ class Look:
         self._explainer = explainer
 
     async def at(
-        self, lane: Lane, first: Pending, workers: list[str], waiting: Iterable[int]
+        self,
+        lane: Lane,
+        first: Pending,
+        workers: list[str],
+        waiting: Iterable[int],
     ) -> Outcome:
         """`waiting`: the requests of the builder that could be next, for its ``nextBuild``."""
         outcome, choice = Outcome(), Choice()

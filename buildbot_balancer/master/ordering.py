@@ -2,25 +2,42 @@
 """Ordering: which of the requests that could start is looked at next.
 
 ``'request'``: the first of all builders. ``'builder'``: Buildbot's hierarchy, one builder after the
-other. ``'worker'``: the best worker first, and the first request that could use it.
+other. ``'worker'``: the best worker first, and the first request that could use it. An IOrder: the
+pair of a builder's first request and a free worker that it ranks highest.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Awaitable
+from collections.abc import Iterable
 from typing import Any
 from typing import Callable
+from typing import NamedTuple
 
 from buildbot_balancer.master.agenda import Agenda
 from buildbot_balancer.master.calls import Calls
 from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.master.lane import Lane
+from buildbot_balancer.policy.views import RequestView
+from buildbot_balancer.policy.views import WorkerView
 
-Next = tuple[Lane, int]
+Pairs = Iterable[tuple[str, RequestView, WorkerView]]
+
+
+class Next(NamedTuple):
+    """`only`: the one worker that is to be tried (None: whom the policy prefers)."""
+
+    lane: Lane
+    request: int
+    only: str | None = None
+
+
 May = Callable[[str], bool]
 
 
 class Ordering:
-    """`best_first(workers)` is for the order 'worker'."""
+    """`best_first(workers)` is for the order 'worker', `pairs` for an IOrder."""
 
     def __init__(
         self,
@@ -29,25 +46,32 @@ class Ordering:
         complaints: Complaints,
         calls: Calls,
         best_first: Callable[[set[str]], Any],
+        pairs: Callable[[Lane, int, set[str]], Awaitable[Pairs]],
     ) -> None:
-        self.order = 'request'
+        self.order: Any = 'request'
         self._master = master
         self._agenda = agenda
         self._complaints = complaints
         self._calls = calls
         self._best_first = best_first
+        self._pairs = pairs
         self._sequence: dict[str, int] | None = None  # of builders, in this pass
+        self._passes = 0
 
     def new_pass(self) -> None:
         """Something has changed since the builders were put in order."""
         self._sequence = None
+        self._passes += 1
 
     async def next(self, may: May) -> Next | None:
         if self.order == 'builder':
             return await self._of_first_builder(may)
         if self.order == 'worker':
             return self._of_best_worker(may)
-        return self._agenda.next(may)
+        if self.order == 'request':
+            found = self._agenda.next(may)
+            return None if found is None else Next(*found)
+        return await self._of_best_pair(may)
 
     async def _of_first_builder(self, may: May) -> Next | None:
         lanes = list(self._agenda.runnable(may))
@@ -56,9 +80,14 @@ class Ordering:
             # as Buildbot's own sorter: by the highest priority, then the oldest request
             return _first(lanes)
         if self._sequence is None:
-            self._sequence = await self._sorted(sort, {lane.builder for lane in lanes})
+            passes = self._passes
+            places = await self._sorted(sort, {lane.builder for lane in lanes})
+            if passes == self._passes:  # else something has changed meanwhile
+                self._sequence = places
             lanes = list(self._agenda.runnable(may))
-        places, last = self._sequence, len(self._sequence)
+        else:
+            places = self._sequence
+        last = len(places)
         # lanes are in the order of their requests, and the sort is stable
         return _first(sorted(lanes, key=lambda lane: places.get(lane.builder, last)))
 
@@ -78,13 +107,33 @@ class Ordering:
             return None
         for worker in self._best_first(self._agenda.free):
             for lane in lanes:
-                if worker in lane.open:
-                    return _first([lane])
+                if worker in lane.open and lane.head is not None:
+                    return Next(lane, lane.head[1], worker)
         return _first(lanes)
+
+    async def _of_best_pair(self, may: May) -> Next | None:
+        best: tuple[float, Next] | None = None
+        for lane in list(self._agenda.runnable(may)):
+            if lane.head is None:
+                continue
+            request = lane.head[1]
+            for name, view, worker in await self._pairs(lane, request, self._agenda.free):
+                rank = self._rank(view, worker)
+                if best is None or rank > best[0]:
+                    best = rank, Next(lane, request, name)
+        return None if best is None else best[1]
+
+    def _rank(self, request: RequestView, worker: WorkerView) -> float:
+        try:
+            rank = float(self.order.rank(request, worker, self._master.reactor.seconds()))
+        except Exception as e:
+            self._complaints.about('order=', e)
+            return -math.inf
+        return -math.inf if math.isnan(rank) else rank
 
 
 def _first(lanes: list[Lane]) -> Next | None:
     for lane in lanes:
         if lane.head is not None:
-            return lane, lane.head[1]
+            return Next(lane, lane.head[1])
     return None

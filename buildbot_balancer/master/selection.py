@@ -65,13 +65,13 @@ class Selection:
     async def choose(self, builder: Any, breq: Any, workers: list[str], choice: Choice) -> None:
         """`workers`: the ones that were preselected."""
         if self._asks_all(builder, workers):
-            await self._attempt(builder, breq, None, self._hook(builder), choice)
+            await self._attempt(builder, breq, None, workers, choice)
             return
         policy = self._engine.settings.policy_for(builder.name)
         for name in self._opinions.best_first(policy, workers):
             if not self._has_place(builder, name, choice):
                 continue
-            await self._attempt(builder, breq, (name,), None, choice)
+            await self._attempt(builder, breq, (name,), (name,), choice)
             if choice.place is not None:
                 return
 
@@ -102,9 +102,18 @@ class Selection:
         return False
 
     async def _attempt(
-        self, builder: Any, breq: Any, only: tuple[str, ...] | None, hook: Any, choice: Choice
+        self,
+        builder: Any,
+        breq: Any,
+        only: tuple[str, ...] | None,
+        open_: Iterable[str],
+        choice: Choice,
     ) -> None:
         outlook = await self._engine.outlook(builder, breq, only)
+        # the policy is asked about all, so that all is explained; who has refused is not tried
+        places = {name: outlook.places[name] for name in open_ if name in outlook.places}
+        outlook = attrs.evolve(outlook, places=places)
+        hook = self._hook(builder)
         attempt = Attempt(self._engine, builder, breq, outlook, builder.canStartBuild, hook)
         choice.place = await attempt.run()
         choice.outlook = outlook

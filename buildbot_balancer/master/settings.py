@@ -31,7 +31,7 @@ class Settings:
     policies: tuple[tuple[str, Policy], ...] = ()  # (glob, policy)
     rules: Rules = attrs.field(factory=Rules)
     recheck: float = 30.0
-    order: str | None = None  # None: as the config says
+    order: Any = None  # one of ORDERS, or an IOrder; None: as the config says
     urgency: Urgency = attrs.field(factory=Urgency)
     max_running: Mapping[str, int] = attrs.field(factory=dict)
 
@@ -67,7 +67,7 @@ class Settings:
     def serves_all(self, builders: Iterable[str]) -> bool:
         return self.builders is None or all(self.serves(name) for name in builders)
 
-    def order_for(self, config: Any) -> str:
+    def order_for(self, config: Any) -> Any:
         """`config`: a MasterConfig. Who has said how builders are ordered is obeyed."""
         if self.order is not None:
             return self.order

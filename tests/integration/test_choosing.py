@@ -214,7 +214,7 @@ class Choosing(MasterCase):
             await self.started(1)
             self.assertEqual((await self.where())[brid], name)
             self.let_all_go()
-            await self.until(lambda: not HeldStep.running)
+            await self.until(lambda: not self.master.botmaster.builders['b'].building)
 
     @async_to_deferred
     async def test_what_a_request_requires_is_matched_with_what_the_worker_reports(self) -> None:

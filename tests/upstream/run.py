@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs one file of Buildbot's own tests: ``python run.py stock|locks|chooser FILE RESULTS``.
+"""Runs one file of Buildbot's own tests: ``python run.py WHAT FILE RESULTS``.
 
-With `locks` ours stand in the place of Buildbot's, with `chooser` our chooser does. RESULTS is
-written as JSON: what went wrong in each test, by its name; nothing in most.
+WHAT: ``stock``, or what of ours stands in the place of Buildbot's: ``locks``, ``chooser`` or
+``distributor``. RESULTS is written as JSON: what went wrong in each test, by its name; nothing in
+most.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -22,15 +22,18 @@ from unittest import mock
 from buildbot import locks
 from buildbot.plugins import util
 from buildbot.process import buildrequestdistributor
-from buildbot.process.properties import Properties
 from twisted.trial.reporter import Reporter
 from twisted.trial.runner import TestLoader
 from twisted.trial.runner import TrialRunner
+from upstream.furniture import InOrder
+from upstream.furniture import furnish
+from upstream.stand import Stand
 
 from buildbot_balancer.locks.group import WorkerGroupLock
 from buildbot_balancer.locks.realgroup import RealGroupLock
 from buildbot_balancer.locks.semaphore import Semaphore
 from buildbot_balancer.master import engine
+from buildbot_balancer.master.balancer import Balancer
 from buildbot_balancer.master.chooser import BalancedBuildChooser
 
 
@@ -96,70 +99,32 @@ def read(path: Path) -> ModuleType:
     return module
 
 
-class InOrder(Random):
-    """The tests expect the order in which they made the workers, where all are equally good."""
+def add_balancer(module: ModuleType) -> None:
+    """Each master of the tests has the service, which brings the distributor."""
+    base = module.RunFakeMasterTestCase
+    setup = base.setup_master
 
-    def random(self) -> float:
-        return 0.5
+    def setup_master(self: Any, config: dict[str, Any]) -> Any:
+        config['services'] = [Balancer()]  # the tests go on to change this very config
+        return setup(self, config)
 
-    def shuffle(self, x: Any) -> None:
-        """They stay as they are."""
-
-
-def furnish(module: ModuleType) -> None:
-    """The places that the tests make have no worker, and their builders no lists: our chooser looks
-    at both.
-    """
-    base = module.TestBRDBase
-    add_workers, create_builder = base.addWorkers, base.createBuilder
-
-    def add_with_workers(self: Any, names: Any) -> None:
-        add_workers(self, names)
-        for builder in self.builders.values():
-            for wfb in builder.workers:
-                wfb.worker = worker_named(wfb.name)
-                wfb.state = None
-
-    def create_with_lists(self: Any, *args: Any, **kwargs: Any) -> Any:
-        made = create_builder(self, *args, **kwargs)
-        for builder in self.builders.values():
-            builder.master = self.master
-            builder.building = []
-            if isinstance(builder.config, mock.Mock):
-                builder.config.locks = builder.config.workernames = builder.config.tags = []
-                builder.config.properties = builder.config.defaultProperties = {}
-        return made
-
-    base.addWorkers, base.createBuilder = add_with_workers, create_with_lists
-
-
-def worker_named(name: str) -> Any:
-    return mock.Mock(
-        name=f'worker of {name}',
-        workername=name,
-        conn=mock.Mock(info={}),
-        isPaused=lambda: False,
-        _graceful=False,
-        quarantine_timer=None,
-        builds_may_be_incompatible=False,
-        max_builds=None,
-        worker_commands={},
-        workerforbuilders={},
-        properties=Properties(),
-        info=Properties(),
-        machine_name=None,
-    )
+    base.setup_master = setup_master
 
 
 def main(what: str, path: str, results: str) -> None:
     with in_place(what):
         module = read(Path(path))
+    of_distribution = hasattr(module, 'TestBRDBase')
+    if of_distribution and what != 'stock':
+        furnish(module)
     if what == 'chooser':
-        if hasattr(module, 'TestBRDBase'):
-            furnish(module)
         engine.Random = InOrder
         buildrequestdistributor.BuildRequestDistributor.BuildChooser = BalancedBuildChooser
         buildrequestdistributor.BasicBuildChooser = BalancedBuildChooser
+    elif what == 'distributor' and of_distribution:
+        buildrequestdistributor.BuildRequestDistributor = Stand
+    elif what == 'distributor':
+        add_balancer(module)
     folder = tempfile.mkdtemp()
     runner = TrialRunner(Recorder, workingDirectory=f'{folder}/trial', stream=sys.stderr)
     result = runner.run(TestLoader().loadModule(module))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Buildbot's own tests, with our locks and our chooser in the place of Buildbot's."""
+"""Buildbot's own tests, with our locks, chooser or distributor in the place of Buildbot's.
+
+docs/upstream-tests.rst says more of each difference.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,15 @@ DISTRIBUTION = 'unit/process/test_buildrequestdistributor.py'
 RAISED = 'a limit that is raised wakes who waits at once; with Buildbot when the next one asks'
 NEXT_BUILD = 'a nextBuild that raises is logged, and the oldest request of the builder goes on'
 AFRESH = 'each request is offered all free workers; Buildbot leaves out those that it has tried'
+ONWARD = 'a request whose start was refused goes on to the next worker; Buildbot takes the next one'
 RANDOM = 'the choice among equal workers does not go through random.choice, which the test replaces'
+IN_BOTH = {
+    'test_nextBuild_exception': NEXT_BUILD,
+    'test_nextBuild_failure': NEXT_BUILD,
+    'test_nextBuild_fails': NEXT_BUILD,
+    'test_nextWorker_default_0': RANDOM,
+    'test_nextWorker_default_1': RANDOM,
+}
 DIFFERENT = {
     ('locks', LOCKS): {},
     ('locks', LOCKS_ON_A_MASTER): {
@@ -35,11 +46,13 @@ DIFFERENT = {
     ('chooser', DISTRIBUTION): {
         'test_bldr_maybeStartBuild_fails_always': AFRESH,
         'test_bldr_maybeStartBuild_fails_once': AFRESH,
-        'test_nextBuild_exception': NEXT_BUILD,
-        'test_nextBuild_failure': NEXT_BUILD,
-        'test_nextBuild_fails': NEXT_BUILD,
-        'test_nextWorker_default_0': RANDOM,
-        'test_nextWorker_default_1': RANDOM,
+        **IN_BOTH,
+    },
+    ('distributor', LOCKS_ON_A_MASTER): {},
+    ('distributor', DISTRIBUTION): {
+        'test_bldr_maybeStartBuild_fails_always': ONWARD,
+        'test_bldr_maybeStartBuild_fails_once': ONWARD,
+        **IN_BOTH,
     },
 }
 
@@ -55,11 +68,11 @@ def outcomes(what, path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', Path(__file__).parent / 'run.py', what, tests, results],
         cwd=folder,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}{os.pathsep}{ROOT / "tests"}'},
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=200,
     )
     assert results.exists(), done.stdout[-2000:] + done.stderr[-2000:]
     found = json.loads(results.read_text(encoding='utf-8'))
@@ -92,7 +105,13 @@ class UpstreamTests(SynchronousTestCase):
     def test_the_chooser_passes_the_integration_tests_of_locks(self):
         self.compare('chooser', LOCKS_ON_A_MASTER)
 
+    def test_the_distributor_passes_the_integration_tests_of_locks(self):
+        self.compare('distributor', LOCKS_ON_A_MASTER)
+
     if os.environ.get(source.CLONE):  # the sdist leaves these out
 
         def test_the_chooser_passes_the_tests_of_distribution(self):
             self.compare('chooser', DISTRIBUTION)
+
+        def test_the_distributor_passes_the_tests_of_distribution(self):
+            self.compare('distributor', DISTRIBUTION)
