@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 from typing import Callable
 
@@ -26,7 +27,8 @@ class Agenda:
         self.free: set[str] = set()  # workers that may have a place
         self._workers: dict[str, frozenset[str]] = {}  # by builder
         self._lanes: dict[tuple[str, frozenset[str]], Lane] = {}
-        self._by_number: list[Lane] = []
+        self._by_number: dict[int, Lane] = {}
+        self._numbers = count()
         self._of_builder: dict[str, list[Lane]] = {}
         self._of_worker: dict[str, list[Lane]] = {}
         self._where: dict[int, tuple[Lane, Any]] = {}  # by request, with its key
@@ -92,6 +94,9 @@ class Agenda:
     # workers
 
     def everything_changed(self) -> None:
+        for lane in list(self._by_number.values()):
+            if not lane.entries and lane.workers != self._workers[lane.builder]:
+                self._drop(lane)
         for builder in self._workers:
             self.builder_changed(builder)
 
@@ -147,13 +152,21 @@ class Agenda:
     def _lane(self, builder: str, workers: frozenset[str]) -> Lane:
         lane = self._lanes.get((builder, workers))
         if lane is None:
-            lane = Lane(len(self._by_number), builder, workers)
-            self._by_number.append(lane)
+            lane = Lane(next(self._numbers), builder, workers)
+            self._by_number[lane.number] = lane
             self._lanes[builder, workers] = lane
             self._of_builder.setdefault(builder, []).append(lane)
             for worker in workers:
                 self._of_worker.setdefault(worker, []).append(lane)
         return lane
+
+    def _drop(self, lane: Lane) -> None:
+        """Sets of workers come and go with what requests ask for."""
+        del self._lanes[lane.builder, lane.workers]
+        del self._by_number[lane.number]
+        self._of_builder[lane.builder].remove(lane)
+        for worker in lane.workers:
+            self._of_worker[worker].remove(lane)
 
     def _rehead(self, lane: Lane) -> None:
         head: Entry | None = lane.entries.first()

@@ -7,6 +7,7 @@ from typing import Any
 from typing import Callable
 
 import attrs
+from twisted.internet import defer
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
@@ -61,7 +62,7 @@ class Attempt:
         return None
 
     async def _first_that_can(self, places: list[Any]) -> Any:
-        while places:
+        while places and not self.note:
             try:
                 place = await self._ask_next_worker(places)
             except Exception as e:
@@ -90,6 +91,9 @@ class Attempt:
         asking = ASKING.set(self.outlook.wanted.request)
         try:
             can = await self.engine.calls.ask(self.can_start, place, self.breq)
+        except defer.CancelledError:
+            self.note = 'the distributor was stopped while its canStartBuild was asked'
+            return False
         except Exception as e:
             self.engine.complaints.about(f'canStartBuild of builder {self.request.builder}', e)
             said = f'makes canStartBuild raise {describe(e)}'

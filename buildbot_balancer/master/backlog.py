@@ -9,6 +9,7 @@ from typing import Any
 from typing import Callable
 
 from twisted.internet import defer
+from twisted.python.failure import Failure
 
 from buildbot_balancer.log import failed
 from buildbot_balancer.master.complaints import Complaints
@@ -82,7 +83,13 @@ class Backlog:
             self._tell(pending, 0.0)
 
     async def _came_with_rank(self, pending: Pending) -> None:
-        breq = await self.breq(pending)
+        try:
+            breq = await self.breq(pending)
+        except Exception:  # it waits all the same
+            failed(Failure(), f'ranking request {pending.id}')
+            if pending.id in self.queue:
+                self._tell(pending, 0.0)
+            return
         builder = self._master.botmaster.builders.get(self._name_of(pending.builderid))
         if breq is not None and builder is not None and pending.id in self.queue:
             self._tell(pending, self._rank(breq, builder))

@@ -145,7 +145,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
 
         def opened(waiters: Collection[str | int]) -> None:
             wakes.soon(one for one in waiters if isinstance(one, str))
-            distribution.requests_woken({one for one in waiters if isinstance(one, int)})
+            distribution.lock_opened({one for one in waiters if isinstance(one, int)})
 
         releases = Releases(opened)
 

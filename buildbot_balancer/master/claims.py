@@ -27,6 +27,7 @@ class Claims:
     def __init__(self, master: Any, reactor: Any) -> None:
         self._master = master
         self._reactor = reactor
+        self._doubtful: set[int] = set()  # a claim of ours raised, and may have been written
 
     async def claim(self, request: int) -> Claimed:
         botmaster = self._master.botmaster
@@ -41,20 +42,27 @@ class Claims:
 
     async def give_back(self, request: int) -> None:
         """The build did not start after all."""
-        await self._master.data.updates.unclaimBuildRequests([request])
         self._master.botmaster.remove_in_progress_buildrequest(request)
-
-    async def _claim(self, request: int) -> Claimed:
-        raised = False
         for pause in (*PAUSES, None):
             try:
-                if await self._ask(request):
-                    return Claimed.OURS
-                # a claim that raised may have been written all the same
-                return await self._whose(request) if raised else Claimed.LOST
+                await self._master.data.updates.unclaimBuildRequests([request])
+            except Exception:
+                failed(Failure(), f'giving back request {request}')
+            else:
+                return
+            if pause is not None:
+                await task.deferLater(self._reactor, pause)
+
+    async def _claim(self, request: int) -> Claimed:
+        for pause in (*PAUSES, None):
+            try:
+                claimed = Claimed.OURS if await self._ask(request) else await self._whose(request)
+                self._doubtful.discard(request)
             except Exception:
                 failed(Failure(), f'claiming request {request}')
-                raised = True
+                self._doubtful.add(request)
+            else:
+                return claimed
             if pause is not None:
                 await task.deferLater(self._reactor, pause)
         return Claimed.FAILED
@@ -64,6 +72,8 @@ class Claims:
         return bool(await self._master.data.updates.claimBuildRequests([request], claimed_at=at))
 
     async def _whose(self, request: int) -> Claimed:
+        if request not in self._doubtful:
+            return Claimed.LOST
         row = await self._master.db.buildrequests.getBuildRequest(request)
         ours = row is not None and row.claimed_by_masterid == self._master.masterid
         return Claimed.OURS if ours and not row.complete else Claimed.LOST

@@ -62,9 +62,10 @@ class Distribution:
         if self._distributor is not None:
             self._distributor.worker_changed(worker)
 
-    def requests_woken(self, requests: set[int]) -> None:
+    def lock_opened(self, requests: set[int]) -> None:
+        """These waited for it."""
         if self._distributor is not None:
-            self._distributor.requests_woken(requests)
+            self._distributor.lock_opened(requests)
 
     # in and out
 

@@ -9,10 +9,12 @@ the other until none can start. No query is made for what cannot.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from twisted.internet import defer
 from twisted.internet import task
@@ -36,11 +38,28 @@ from buildbot_balancer.master.urgency import Key
 
 WAIT = 0.1  # seconds for which the loop waits for one builder before it goes on to the next
 EACH = 1e-6  # seconds: twenty times what it costs to look at one worker of a builder anew
+A_BEAT = 200  # parked requests that are looked at anew at each beat
 LEAST = 0.05  # seconds: a moment that has just passed is no reason to spin
+
+
+@attrs.define
+class News:
+    """What was heard while a look went on."""
+
+    woken: bool = False
+    workers: set[str] = attrs.field(factory=set)
+    requests: set[int] = attrs.field(factory=set)
+
+    def helps(self, request: int, reason: Reason) -> bool:
+        if request in self.requests or (self.woken and reason.unnamed):
+            return True
+        return not self.workers.isdisjoint(reason.workers)
 
 
 class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Buildbot has no types
     """`look` tries to start one request, `ordering` says which is next, `limits` who may."""
+
+    _only_children = False
 
     def __init__(
         self,
@@ -68,31 +87,45 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         self._reactor = reactor
         self.active: bool = False
         self._stopping = False
-        self._held: set[str] = set()  # builders at which a look goes on
+        self._held: dict[str, News] = {}  # builders at which a look goes on
         self._timer: Any = None
         self._all_soon: Any = None
         self._all_at = -math.inf  # epoch seconds of the last look at all workers
         self._recheck = 30.0
-        self._beat = task.LoopingCall(self._look_at_all)
+        self._beat = task.LoopingCall(self._look_at_some)
         self._beat.clock = reactor
 
     # the service
 
+    @property
+    def distribute_only_waited_childs(self) -> bool:
+        """Buildbot sets it while a clean shutdown waits, and says nothing when that is over."""
+        return self._only_children
+
+    @distribute_only_waited_childs.setter
+    def distribute_only_waited_childs(self, only: bool) -> None:
+        before, self._only_children = self._only_children, only
+        if before and not only:
+            self._again(self.parking.all())
+            self._changed()
+
     def configure(self, workers: Mapping[str, frozenset[str]], recheck: float) -> None:
         """By builder; everything is looked at anew."""
+        if self._beat.running and recheck != self._recheck:
+            self._beat.stop()
+            self._beat.start(recheck, now=False)
         self._recheck = recheck
-        if self._beat.running:
-            self._beat.interval = recheck
         parked = self.parking.all()
         self.agenda.set_builders(workers)
-        self._again(parked)
-        self.stir()
+        for one in parked:  # its builder may have got the worker that it waits for
+            self.agenda.add(one.builder, one.request, one.key)
+        self._changed()
 
     def startService(self) -> Any:
         self._stopping = False
         result = super().startService()
         self._beat.start(self._recheck, now=False)
-        self.stir()
+        self._due()
         return result
 
     @defer.inlineCallbacks
@@ -112,6 +145,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
     def maybeStartBuildsOn(self, new_builders: Iterable[str]) -> None:
         """Buildbot's wake: something about these builders is worth another look."""
         for builder in new_builders:
+            self._heard(builder, None)
             self.agenda.builder_changed(builder)
             self._again(self.parking.builder_woken(builder))
         self._changed()
@@ -121,6 +155,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         workers are looked at anew only so often that it costs little.
         """
         for builder in self.agenda.builders():
+            self._heard(builder, None)
             self._again(self.parking.builder_woken(builder))
         wait = self._all_at + self.agenda.size * EACH - self._reactor.seconds()
         if wait <= 0:
@@ -133,11 +168,17 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         """It may have a place, or another opinion of who may have it."""
         self._opinions.forget(worker)
         self.agenda.worker_changed(worker)
+        for builder in self._held:
+            self._heard(builder, worker)
         self._again(self.parking.worker_changed(worker, self.agenda.builders_of(worker)))
         self._changed()
+        if self._limits:  # Buildbot says so before it takes the build from those that run
+            self._reactor.callLater(0, self.stir)
 
-    def requests_woken(self, requests: Iterable[int]) -> None:
-        """What they waited for has come, such as a lock."""
+    def lock_opened(self, requests: Collection[int]) -> None:
+        """These waited for it."""
+        for news in self._held.values():
+            news.requests.update(requests)
         parked = [self.parking.leave(request) for request in requests]
         self._again(one for one in parked if one is not None)
         self._changed()
@@ -153,6 +194,17 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         self.parking.leave(request)
 
     # the loop
+
+    def _heard(self, builder: str, worker: str | None) -> None:
+        """While a look goes on, what it is about to say may be of yesterday."""
+        news = self._held.get(builder)
+        if news is None:
+            return
+        if worker is None:
+            news.woken = True
+            news.workers |= self.agenda.workers_of(builder)
+        else:
+            news.workers.add(worker)
 
     def _changed(self) -> None:
         """As `stir`, where the order of the builders may be another one now."""
@@ -188,14 +240,14 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
                 self._explainer.soon(self.agenda.heads)
             return False
         lane, request, only = found
-        self._held.add(lane.builder)
+        self._held[lane.builder] = News()
         looking = defer.ensureDeferred(self._try(lane, request, only))
         self._deferwaiter.add(looking)
         await patience(self._reactor, looking, WAIT)
         return True
 
     def _may(self, builder: str) -> bool:
-        return builder not in self._held and self._limits.may_start(builder)
+        return builder not in self._held and self._limits.may_start(builder, self._held)
 
     async def _try(self, lane: Lane, request: int, only: str | None) -> None:
         try:
@@ -206,7 +258,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
             failed(Failure(), f'looking at request {request} of {lane.builder}')
             self._park(lane, request, Reason(at=self._reactor.seconds() + self._recheck))
         finally:
-            self._held.discard(lane.builder)
+            del self._held[lane.builder]
             self.stir()
 
     async def _attempt(self, lane: Lane, request: int, only: str | None) -> None:
@@ -221,19 +273,28 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         workers = [name for name in free if name in lane.open]
         waiting = self.agenda.requests_of(lane.builder)
         outcome = await self._look.at(lane, pending, workers, waiting)
-        for worker in outcome.full:
+        others = [name for name in self.agenda.free if name in lane.open]
+        if only is not None and request in outcome.parked and len(others) > 1:
+            # not on the worker whose turn it is; before it is parked all others are asked
+            waiting = self.agenda.requests_of(lane.builder)
+            outcome = await self._look.at(lane, pending, others, waiting)
+        news = self._held[lane.builder]
+        for worker in outcome.full - news.workers:
             self.agenda.worker_full(worker)
-        for worker in outcome.shut:
+        for worker in outcome.shut - news.workers:
             self.agenda.refused(lane, worker)
         for one, reason in outcome.parked.items():
-            self._park(lane, one, reason)
+            if not news.helps(one, reason):  # else it is looked at anew
+                self._park(lane, one, reason)
 
     def _park(self, lane: Lane, request: int, reason: Reason) -> None:
         if request not in self.agenda:
             return  # it was claimed or cancelled meanwhile
         key = self.agenda.key_of(request)
         self.agenda.discard(request)
-        only = lane.workers if reason.only is None else reason.only
+        # a reconfig may have given the builder other workers while the request was looked at
+        all_workers = self.agenda.workers_of(lane.builder)
+        only = all_workers if reason.only is None else reason.only
         self.parking.park(Parked(request, lane.builder, key, only, reason))
         self._set_timer()
 
@@ -243,12 +304,17 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
 
     # what the time alone changes
 
+    def _look_at_some(self) -> None:
+        """Also at those who wait for an event: at a bounded number, the longest parked first."""
+        self._again(self.parking.longest(A_BEAT))
+        self._look_at_all()
+
     def _look_at_all(self) -> None:
         """So that an event that nobody heard costs a delay, and never a build."""
         self._all_at = self._reactor.seconds()
         self._opinions.clear()
         self.agenda.everything_changed()
-        self.stir()
+        self._changed()
 
     def _set_timer(self) -> None:
         at = self.parking.next_time()
@@ -263,4 +329,4 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
     def _due(self) -> None:
         self._again(self.parking.time_passed(self._reactor.seconds() + LEAST))
         self._set_timer()
-        self.stir()
+        self._changed()

@@ -67,6 +67,7 @@ class Explainer:
 
     def _begin(self, heads: Any) -> None:
         self._explaining = defer.ensureDeferred(self._explain_all(heads()))
+        self._explaining.addErrback(lambda failure: failure.trap(defer.CancelledError) and None)
         self._explaining.addErrback(failed, 'explaining why requests wait')
         self._explaining.addBoth(self._ended)
 

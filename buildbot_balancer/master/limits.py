@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -28,9 +29,16 @@ class Limits:
             for name in members:
                 self._of.setdefault(name, []).append(glob)
 
-    def may_start(self, builder: str) -> bool:
-        return all(self._running(glob) < self._limits[glob] for glob in self._of.get(builder, ()))
+    def __bool__(self) -> bool:
+        return bool(self._limits)
 
-    def _running(self, glob: str) -> int:
-        builders = self._master.botmaster.builders
-        return sum(len(builders[n].building) for n in self._members[glob] if n in builders)
+    def may_start(self, builder: str, looking: Collection[str] = ()) -> bool:
+        """`looking`: builders one of whose requests may be about to start."""
+        return all(
+            self._running(glob, looking) < self._limits[glob] for glob in self._of.get(builder, ())
+        )
+
+    def _running(self, glob: str, looking: Collection[str]) -> int:
+        builders, members = self._master.botmaster.builders, self._members[glob]
+        building = sum(len(builders[n].building) for n in members if n in builders)
+        return building + sum(n in looking for n in members)

@@ -70,6 +70,13 @@ class Lines:
             del self._entries[breq.id]
         self._set_timer()
 
+    def is_offered(self, request: int) -> bool:
+        """Units are kept for it: it is its turn."""
+        entry = self._entries.get(request)
+        if entry is None:
+            return False
+        return any(one.is_offered(entry.request) for one in entry.semaphores.values())
+
     def leave(self, request: int) -> None:
         """It starts, or it is gone."""
         entry = self._entries.pop(request, None)
@@ -99,7 +106,7 @@ class Lines:
         self._timer = None
         now = self._reactor.seconds()
         for request, entry in list(self._entries.items()):
-            offered = any(one.is_offered(entry.request) for one in entry.semaphores.values())
+            offered = self.is_offered(request)
             unseen = now - entry.seen
             if unseen > OFFERED if offered else unseen > UNSEEN and not self.hears_of_ends:
                 self.leave(request)

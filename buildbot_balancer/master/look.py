@@ -74,8 +74,9 @@ class Look:
         open_ = self._selection.preselect(builder, workers, choice)
         if open_:
             breq = await self._request(builder, first, waiting)
-            if breq is None:  # nextBuild wants none, or it is gone
-                outcome.shut.update(workers)
+            if breq is None:
+                if self._backlog.get(first.id) is not None:  # nextBuild wants none
+                    outcome.shut.update(workers)
                 return outcome
             await self._selection.choose(builder, breq, open_, choice)
             if choice.place is None and choice.outlook is None:  # none has a place

@@ -25,6 +25,9 @@ from buildbot_balancer.policy.views import WorkerView
 Pairs = Iterable[tuple[str, RequestView, WorkerView]]
 
 
+AGAIN = 3  # times that builders are put in order while more and more happens
+
+
 class Next(NamedTuple):
     """`only`: the one worker that is to be tried (None: whom the policy prefers)."""
 
@@ -56,12 +59,12 @@ class Ordering:
         self._best_first = best_first
         self._pairs = pairs
         self._sequence: dict[str, int] | None = None  # of builders, in this pass
-        self._passes = 0
+        self._pass = 0
 
     def new_pass(self) -> None:
         """Something has changed since the builders were put in order."""
         self._sequence = None
-        self._passes += 1
+        self._pass += 1
 
     async def next(self, may: May) -> Next | None:
         if self.order == 'builder':
@@ -79,17 +82,19 @@ class Ordering:
         if not lanes or sort is None:
             # as Buildbot's own sorter: by the highest priority, then the oldest request
             return _first(lanes)
-        if self._sequence is None:
-            passes = self._passes
-            places = await self._sorted(sort, {lane.builder for lane in lanes})
-            if passes == self._passes:  # else something has changed meanwhile
+        places = self._sequence
+        for _ in range(AGAIN if places is None else 0):
+            now = self._pass
+            waiting = {lane.builder for lane in self._agenda.runnable(_anybody)}
+            places = await self._sorted(sort, waiting)
+            if self._pass == now:  # else something has changed meanwhile
                 self._sequence = places
-            lanes = list(self._agenda.runnable(may))
-        else:
-            places = self._sequence
-        last = len(places)
+                break
+        places = places or {}
+        # the function may leave builders out, which start nothing then
+        lanes = [lane for lane in self._agenda.runnable(may) if lane.builder in places]
         # lanes are in the order of their requests, and the sort is stable
-        return _first(sorted(lanes, key=lambda lane: places.get(lane.builder, last)))
+        return _first(sorted(lanes, key=lambda lane: places[lane.builder]))
 
     async def _sorted(self, sort: Callable[..., Any], names: set[str]) -> dict[str, int]:
         known = self._master.botmaster.builders
@@ -99,7 +104,7 @@ class Ordering:
             return {builder.name: place for place, builder in enumerate(builders)}
         except Exception as e:
             self._complaints.about('prioritizeBuilders', e)
-            return {}
+            return dict.fromkeys(names, 0)
 
     def _of_best_worker(self, may: May) -> Next | None:
         lanes = list(self._agenda.runnable(may))
@@ -130,6 +135,10 @@ class Ordering:
             self._complaints.about('order=', e)
             return -math.inf
         return -math.inf if math.isnan(rank) else rank
+
+
+def _anybody(_: str) -> bool:
+    return True
 
 
 def _first(lanes: list[Lane]) -> Next | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -108,6 +109,10 @@ class Parking:
                 return at
             heapq.heappop(self._due)
         return None
+
+    def longest(self, count: int) -> list[Parked]:
+        """So many of those that are parked the longest."""
+        return self._wake(list(islice(self._parked, count)))
 
     def all(self) -> list[Parked]:
         return self._wake(list(self._parked))

@@ -29,11 +29,19 @@ def reason_for(
     moments = [one.again_at for one in verdicts.values() if one.again_at is not None]
     if unnamed:
         moments.append(recheck_at)
+    hopeless = _hopeless(verdicts)
+    # only those who say so are told when the lock is given back
+    held = any(one.fact == LOCK for one in verdicts.values())
     return Reason(
-        workers=NOBODY if _is_held_everywhere(choice) else lane.workers - _hopeless(verdicts),
+        workers=NOBODY if held and _is_held_everywhere(choice) else lane.workers - hopeless,
         unnamed=unnamed,
         at=min(moments, default=None),
+        only=lane.workers - _never(verdicts),
     )
+
+
+def _never(verdicts: Mapping[str, Verdict]) -> set[str]:
+    return {name for name, one in verdicts.items() if one.answer is Answer.NEVER}
 
 
 def _hopeless(verdicts: Mapping[str, Verdict]) -> set[str]:

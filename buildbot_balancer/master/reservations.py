@@ -170,6 +170,12 @@ class Reservations:
         for lock, access in left:
             self._keeper(lock).give_up(reservation.requester, access)
 
+    def claims(self, request: Any) -> None:
+        """Its start is under way, however long the claim takes: whoever claims it says the end."""
+        found = self._all.get(request.id)
+        if found is not None:
+            found.begun = True
+
     def end_unbegun(self, builder: str | None = None) -> None:
         """Choices that came to nothing: another master was faster, or the claim raised."""
         for one in list(self._all.values()):

@@ -27,6 +27,7 @@ class Starter:
 
     async def start(self, place: Any, breq: Any) -> Started:
         """Its locks are reserved; they are free again unless it starts."""
+        self._engine.reservations.claims(breq)
         self._backlog.queue.remove(breq.id)
         claimed = Claimed.FAILED
         try:
@@ -38,9 +39,14 @@ class Starter:
                 self._backlog.queue.put_back(breq.id)
         if claimed is not Claimed.OURS:
             return Started.GONE if claimed is Claimed.LOST else Started.LATER
-        if not await place.builder.maybeStartBuild(place, [breq]):
-            self._engine.reservations.end(breq)
-            await self._claims.give_back(breq.id)
+        started = False
+        try:
+            started = await place.builder.maybeStartBuild(place, [breq])
+        finally:
+            if not started:
+                self._engine.reservations.end(breq)
+                await self._claims.give_back(breq.id)
+        if not started:
             return Started.NOT_NOW
         self._backlog.facts.forget(breq.id)
         return Started.YES
