@@ -284,7 +284,8 @@ class Site:
         self.clock.pump([0.06, 0.06])
 
     def stop(self) -> Any:
-        stopped = self.distributor.stopService()
+        # a test may have stopped it already
+        stopped = self.distributor.stopService() if self.distributor.running else None
         self.engine.stop()
         self.fleet.stop()
         self.releases.stop()
