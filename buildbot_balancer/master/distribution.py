@@ -52,10 +52,6 @@ class Distribution:
         self._limits = Limits(master)
         self._opinions = Opinions(self._view, engine.now, engine.random)
 
-    @property
-    def is_in(self) -> bool:
-        return self._distributor is not None
-
     # what has happened
 
     def worker_changed(self, worker: str) -> None:

@@ -190,14 +190,8 @@ class Engine:
 
     def _line_up(self, outlook: Outlook, verdicts: Mapping[str, Verdict]) -> None:
         """Where nothing but a lock is in the way it waits for the first that it cannot have."""
-        first = [
-            pairs[0]
-            for name, pairs in outlook.missing.items()
-            if pairs
-            and name in outlook.places
-            and _waits_for_lock(verdicts.get(name))
-            and id(pairs[0][0]) not in outlook.doubled
-        ]
+        missing = {name: outlook.missing[name] for name in outlook.places}
+        first = first_in_the_way(missing, verdicts, outlook.doubled)
         self.lines.wait(outlook.wanted.request, outlook.request.builder, first)
 
     def _wait_for_locks(self, outlook: Outlook, verdicts: Mapping[str, Verdict]) -> None:
@@ -264,6 +258,17 @@ def _may_change_unheard(verdict: Verdict) -> bool:
     are asked, a fact may change that nobody is registered for yet.
     """
     return verdict.answer is not Answer.NEVER and verdict.fact not in SURELY_HEARD
+
+
+def first_in_the_way(
+    missing: Mapping[str, list[Pair]], verdicts: Mapping[str, Verdict], doubled: set[int]
+) -> list[Pair]:
+    """Of each worker that only a lock keeps from taking the request, the first such lock."""
+    return [
+        pairs[0]
+        for name, pairs in missing.items()
+        if pairs and _waits_for_lock(verdicts.get(name)) and id(pairs[0][0]) not in doubled
+    ]
 
 
 def _waits_for_lock(verdict: Verdict | None) -> bool:

@@ -11,6 +11,7 @@ import attrs
 from buildbot_balancer.master.backlog import Backlog
 from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.engine import first_in_the_way
 from buildbot_balancer.master.explainer import Explainer
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.parking import Reason
@@ -150,14 +151,7 @@ class Look:
         """Its turn in the line of a lock, if it waits for that alone."""
         if choice.outlook is None:
             return
-        firsts = [
-            pairs[0]
-            for name, pairs in choice.missing.items()
-            if pairs
-            and name in choice.verdicts
-            and choice.verdicts[name].fact == LOCK
-            and id(pairs[0][0]) not in choice.outlook.doubled
-        ]
+        firsts = first_in_the_way(choice.missing, choice.verdicts, choice.outlook.doubled)
         requester = choice.outlook.wanted.request
         self._engine.lines.wait(requester, builder.name, [] if note else firsts)
 

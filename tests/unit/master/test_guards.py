@@ -7,18 +7,13 @@ from buildbot.locks import LockAccess
 from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock
 from buildbot.util import eventual
+from support.lock_actors import settle
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.locks.branch import BranchLock
 from buildbot_balancer.master.guards import Guard
 from buildbot_balancer.master.guards import Guards
-
-
-def settle() -> None:
-    """What other tests left in Buildbot's queue would come at the wrong time."""
-    while eventual._theSimpleQueue._events:
-        eventual._theSimpleQueue._turn()
 
 
 class Someone:

@@ -8,18 +8,13 @@ from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.util import eventual
+from support.lock_actors import settle
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.locks.group import WorkerGroupLock
 from buildbot_balancer.locks.realgroup import RealGroupLock
 from buildbot_balancer.master.lines import Lines
-
-
-def settle() -> None:
-    """What other tests left in Buildbot's queue would come at the wrong time."""
-    while eventual._theSimpleQueue._events:
-        eventual._theSimpleQueue._turn()
 
 
 class Step:

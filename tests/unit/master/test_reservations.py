@@ -9,6 +9,7 @@ from buildbot.locks import MasterLock
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.util import eventual
+from support.lock_actors import settle
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,12 +18,6 @@ from buildbot_balancer.locks.group import WorkerGroupLock
 from buildbot_balancer.master.guards import Guards
 from buildbot_balancer.master.reservations import SWEEP
 from buildbot_balancer.master.reservations import Reservations
-
-
-def settle() -> None:
-    """What other tests left in Buildbot's queue would come at the wrong time."""
-    while eventual._theSimpleQueue._events:
-        eventual._theSimpleQueue._turn()
 
 
 def a_request(number: int) -> BuildRequest:
