@@ -275,8 +275,6 @@ class Choosing(MasterCase):
         second = await self.request()
         await self.stays(lambda: len(HeldStep.running) == 1)
         self.say('w2', mood=Mood.OFFLINE)  # nobody of the upper tier will come
-        await self.until(lambda: self.mood('w2') == 'offline')
-        self.let_all_go()
-        await self.until(lambda: len(HeldStep.running) == 1)
+        await self.started(2)
         self.assertEqual(await self.where(), {first: 'w2', second: 'w1'})
         self.let_all_go()
