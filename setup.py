@@ -20,7 +20,7 @@ def entries(module: str, *names: str) -> 'list[str]':
     return [f'{name} = buildbot_balancer.{module}:{name}' for name in names]
 
 
-MASTER = ['buildbot>=4.3']
+MASTER = ['buildbot>=4.3', 'alembic>=1.8', 'prometheus-client>=0.16', 'sqlalchemy>=1.4']
 WORKER = ['buildbot-worker>=4.3', 'psutil>=5.9']
 DOCS = ['sphinx>=7']
 
@@ -34,7 +34,13 @@ setup(
     python_requires='>=3.9',
     packages=find_packages(include=['buildbot_balancer', 'buildbot_balancer.*']),
     package_data={'buildbot_balancer': ['py.typed']},
-    install_requires=['attrs>=22.2', 'click>=8', 'zope.interface>=5'],
+    install_requires=[
+        'attrs>=22.2',
+        'click>=8',
+        'requests>=2.28',
+        'rich>=13',
+        'zope.interface>=5',
+    ],
     extras_require={
         'master': MASTER,
         'worker': WORKER,
@@ -48,11 +54,12 @@ setup(
             'mypy>=1.10',
             'mypy-zope>=1.0.5',
             'parameterized>=0.9',
+            'playwright>=1.40',
             'pytest>=8',
             'pytest-xdist>=3.5',
-            'rich>=13',
             'ruff~=0.17.6',  # each release brings rules; all are on here
             'types-psutil',
+            'types-requests',
         ],
     },
     entry_points={

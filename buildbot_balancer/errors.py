@@ -36,3 +36,7 @@ class StepGroupError(BalancerError):
 
 class LockConflictError(BalancerError):
     """A step asks for a lock that its own group or build holds, and would wait for ever."""
+
+
+class ControlError(BalancerError):
+    """What a user of the master said about a worker or a builder cannot be done."""

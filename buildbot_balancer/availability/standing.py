@@ -9,12 +9,14 @@ from collections.abc import Mapping
 import attrs
 
 from buildbot_balancer.availability.announcement import Announcement
+from buildbot_balancer.availability.cap import Caps
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.report import Report
 from buildbot_balancer.availability.wire import Fact
 
 SILENT_AFTER = 4  # times the age at which a report is stale
 LEAST_STALE_AFTER = 30.0  # seconds; three heartbeats of 10 s
+NO_CAPS = Caps()
 
 
 class Freshness(enum.Enum):
@@ -67,11 +69,14 @@ class Presence:
 
 @attrs.frozen(kw_only=True)
 class Standing:
+    """`owners_mood`: what it would be if the master's side had no say; a cap only lowers it."""
+
     name: str
     mood: Mood
     source: str
     presence: Presence
     freshness: Freshness
+    owners_mood: Mood = Mood.EAGER
     reason: str | None = None
     until: float | None = None
     draining: bool = False
@@ -98,7 +103,12 @@ class Standing:
 
 
 def conclude(
-    name: str, heard: Heard | None, presence: Presence, now: float, rules: Rules
+    name: str,
+    heard: Heard | None,
+    presence: Presence,
+    now: float,
+    rules: Rules,
+    caps: Caps = NO_CAPS,
 ) -> Standing:
     """The standing of one worker at `now`."""
     held_until = _held_until(presence, rules)
@@ -110,9 +120,27 @@ def conclude(
         said = _as_announced(name, presence.announcement, heard, presence, now, rules)
     else:
         said = _as_reported(name, heard, presence, now, rules)
+    said = _capped(said, caps, now)
     if not held:
         return said
     return attrs.evolve(said, held=True, changes_at=_first(said.changes_at, held_until))
+
+
+def _capped(said: Standing, caps: Caps, now: float) -> Standing:
+    """The lower of the two holds: nobody on the master's side overrules an owner's "no"."""
+    changes_at = _first(said.changes_at, caps.next_change(now))
+    said = attrs.evolve(said, owners_mood=said.mood, changes_at=changes_at)
+    lowest = caps.lowest(now)
+    if lowest is None or lowest.mood >= said.mood:
+        return said
+    return attrs.evolve(
+        said,
+        mood=lowest.mood,
+        source=lowest.source,
+        reason=lowest.reason,
+        until=lowest.until,
+        draining=lowest.mood is Mood.GOING_ON_HOLIDAY,
+    )
 
 
 def _held_until(presence: Presence, rules: Rules) -> float | None:

@@ -40,6 +40,7 @@ class Distribution:
         engine: Engine,
         releases: Releases,
         guard: Callable[[Any], None],
+        is_paused: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._master = master
         self._reactor = reactor
@@ -49,7 +50,7 @@ class Distribution:
         self._overlays = Overlays()
         self._distributor: BalancedDistributor | None = None
         self._backlog: Backlog | None = None
-        self._limits = Limits(master)
+        self._limits = Limits(master, is_paused)
         self._opinions = Opinions(self._view, engine.now, engine.random)
 
     # what has happened

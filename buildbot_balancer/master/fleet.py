@@ -13,7 +13,9 @@ from buildbot_balancer.availability.announcement import COMMAND
 from buildbot_balancer.availability.announcement import FILE
 from buildbot_balancer.availability.announcement import Announcement
 from buildbot_balancer.availability.answer import Answer
+from buildbot_balancer.availability.cap import Caps
 from buildbot_balancer.availability.report import Report
+from buildbot_balancer.availability.standing import NO_CAPS
 from buildbot_balancer.availability.standing import Heard
 from buildbot_balancer.availability.standing import Presence
 from buildbot_balancer.availability.standing import Rules
@@ -48,10 +50,14 @@ class _Entry:
     refuses: bool | None = None  # kept until something changes, or `refuses_until`
     refuses_until: float | None = None
     refuses_on: Any = None
+    seen: set[bool] = attrs.field(factory=set)  # answers to `refuses` since WILLING or GONE
 
 
 class Fleet:
-    """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD and FACTS."""
+    """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD and FACTS.
+
+    `caps_of(name, now)`: what keeps its mood down from the master's side.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Fleet:
         self._told = told
         self._entries: dict[str, _Entry] = {}
         self._stopped = False
+        self.caps_of: Callable[[str, float], Caps] = _no_caps
         self.builds = Builds()
         self.loads = Loads(self.builds, self._standing_of)
 
@@ -116,10 +123,7 @@ class Fleet:
         entry.heard_on = connection
         self.loads.place(worker.workername, report.host)
         after = self._settle(worker, entry)
-        if not after.refuses and (before.refuses or after.mood > before.mood):
-            self._told(WILLING, worker)
-        elif before.mood.starts_builds and not after.mood.starts_builds:
-            self._told(GONE, worker)
+        self._tell_mood(worker, before, after)
         if before.facts != after.facts:
             self._told(FACTS, worker)
         for name, load in self._foreign(worker, report.host).items():
@@ -127,11 +131,24 @@ class Fleet:
                 self._told(LOAD, compat.worker_named(self._master, name))
         return report
 
+    def change_caps(self, worker: Any, change: Callable[[], None]) -> None:
+        """`change()` makes `caps_of` say something else about this worker."""
+        before = self.standing(worker)
+        change()
+        self._tell_mood(worker, before, self._settle(worker, self._entry(worker)))
+
+    def _tell_mood(self, worker: Any, before: Standing, after: Standing) -> None:
+        self._entry(worker).seen = {after.refuses}
+        if not after.refuses and (before.refuses or after.mood > before.mood):
+            self._told(WILLING, worker)
+        elif before.mood.starts_builds and not after.mood.starts_builds:
+            self._told(GONE, worker)
+
     def answer(self, worker: Any) -> Answer:
         """What the reporter of `worker` is told now."""
         entry = self._entry(worker)
         standing = self.standing(worker)
-        heard_no = entry.heard_on is worker.conn and not standing.mood.starts_builds
+        heard_no = entry.heard_on is worker.conn and not standing.owners_mood.starts_builds
         running = standing.presence.running
         report = entry.heard.report if entry.heard is not None else None
         return Answer(
@@ -156,7 +173,8 @@ class Fleet:
         name = worker.workername
         entry = self._entry(worker)
         presence = self._presence(worker, entry)
-        return conclude(name, entry.heard, presence, self._reactor.seconds(), self._rules)
+        now = self._reactor.seconds()
+        return conclude(name, entry.heard, presence, now, self._rules, self.caps_of(name, now))
 
     def refuses(self, worker: Any) -> bool:
         """No build may start there now. Asked for each place in each pass, so it is kept."""
@@ -209,16 +227,30 @@ class Fleet:
         entry.refuses_until = standing.changes_at
         entry.refuses_on = worker.conn
         _cancel(entry)
-        if standing.refuses and standing.changes_at is not None and not self._stopped:
-            wait = max(standing.changes_at - self._reactor.seconds(), 0)
+        entry.seen.add(standing.refuses)
+        at = None
+        if len(entry.seen) > 1:  # who was given the other answer is told
+            at = self._reactor.seconds()
+        elif standing.refuses or self.caps_of is not _no_caps:
+            at = standing.changes_at
+        if at is not None and not self._stopped:
+            wait = max(at - self._reactor.seconds(), 0)
             entry.timer = self._reactor.callLater(wait, self._time_passed, worker)
         return standing
 
     def _time_passed(self, worker: Any) -> None:
         entry = self._entry(worker)
         entry.timer = None
-        if not self._settle(worker, entry).refuses:
+        seen, entry.seen = entry.seen, set()
+        after = self._settle(worker, entry)
+        if True in seen and not after.refuses:
             self._told(WILLING, worker)
+        elif False in seen and not after.mood.starts_builds:
+            self._told(GONE, worker)
+
+
+def _no_caps(name: str, now: float) -> Caps:  # noqa: ARG001
+    return NO_CAPS
 
 
 def _cancel(entry: _Entry) -> None:

@@ -7,6 +7,7 @@ the receivers on connections (link.py):
 - ``worker.canStartBuild``: no chooser, ours or Buildbot's, is offered a worker that refuses;
 - ``worker.buildFinished``: tells the fleet that a place is free;
 - ``worker.acquireLocks``, ``worker.releaseLocks``, ``builder.buildFinished``: workerlocks.py;
+- ``builder.getAvailableWorkers``: no chooser finds a worker for a builder that is paused;
 - ``builder.maybeStartBuild``: the last look, in the same turn in which the build starts;
 - ``wfb.buildStarted`` for the time of a start, and ``build.startBuild``: starts.py;
 - ``isAvailable`` and ``claim`` of Buildbot's own real locks: guards.py;
@@ -25,6 +26,7 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.complaints import Complaints
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.overlays import Overlays
+from buildbot_balancer.master.pauses import Pauses
 from buildbot_balancer.master.reservations import Reservations
 from buildbot_balancer.master.starts import Starts
 from buildbot_balancer.master.workerlocks import WorkerLocks
@@ -39,6 +41,7 @@ class Hooks:
         fleet: Fleet,
         complaints: Complaints,
         reservations: Reservations,
+        pauses: Pauses,
         on_started: Callable[[list[int]], None],
     ) -> None:
         self._master = master
@@ -46,6 +49,7 @@ class Hooks:
         self._complaints = complaints
         self._on_started = on_started
         self._reservations = reservations
+        self._pauses = pauses
         self._starts = Starts(reservations)
         self._worker_locks = WorkerLocks(reservations)
         self._overlays = Overlays()
@@ -104,7 +108,11 @@ class Hooks:
         def maybe_start(stock: Callable[..., Any]) -> Callable[..., Any]:
             return lambda wfb, breqs: self._maybe_start(builder, stock, wfb, breqs)
 
+        def available(stock: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
+            return lambda: [] if self._pauses.is_paused(builder.name) else stock()
+
         self._overlays.put(builder, 'maybeStartBuild', maybe_start)
+        self._overlays.put(builder, 'getAvailableWorkers', available)
         self._worker_locks.guard_builder(self._overlays, builder)
 
     def guard_places(self, builder: Any) -> None:
@@ -133,7 +141,7 @@ class Hooks:
         self, builder: Any, stock: Callable[..., Any], wfb: Any, breqs: Any
     ) -> defer.Deferred[bool]:
         worker = wfb.worker
-        if worker is None:
+        if worker is None or self._pauses.is_paused(builder.name):
             return defer.succeed(False)
         if self._refuses(worker):
             say(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import Callable
 
 from buildbot_balancer.policy.globs import matches
 
@@ -14,11 +15,12 @@ from buildbot_balancer.policy.globs import matches
 class Limits:
     """``max_running={glob: n}``: the builders that match have n builds together."""
 
-    def __init__(self, master: Any) -> None:
+    def __init__(self, master: Any, is_paused: Callable[[str], bool] = lambda _: False) -> None:
         self._master = master
         self._limits: dict[str, int] = {}
         self._of: dict[str, list[str]] = {}  # globs, by builder
         self._members: dict[str, list[str]] = {}  # builders, by glob
+        self._is_paused = is_paused
 
     def configure(self, limits: Mapping[str, int], builders: Iterable[str]) -> None:
         names = list(builders)
@@ -34,7 +36,7 @@ class Limits:
 
     def may_start(self, builder: str, looking: Collection[str] = ()) -> bool:
         """`looking`: builders one of whose requests may be about to start."""
-        return all(
+        return not self._is_paused(builder) and all(
             self._running(glob, looking) < self._limits[glob] for glob in self._of.get(builder, ())
         )
 

@@ -17,6 +17,7 @@ from buildbot_balancer.master.distribution import Distribution
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.hooks import Hooks
+from buildbot_balancer.master.pauses import Pauses
 from buildbot_balancer.master.pending import Pending
 from buildbot_balancer.master.queue import Queue
 from buildbot_balancer.master.releases import Releases
@@ -160,6 +161,7 @@ class Site:
             self.fleet,
             self.engine.complaints,
             self.engine.reservations,
+            Pauses(clock, lambda builder: None),
             self.engine.started,
         )
         distribution = Distribution(

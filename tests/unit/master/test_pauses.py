@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from buildbot_balancer.master.pauses import Pause
+from buildbot_balancer.master.pauses import Pauses
+
+
+class ByTheClock(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.ended = []
+        self.pauses = Pauses(self.clock, self.ended.append)
+
+    def test_a_pause_without_an_end_lasts_until_it_is_ended(self):
+        self.pauses.begin('b', Pause(at=0))
+        self.clock.advance(10**6)
+        self.assertTrue(self.pauses.is_paused('b'))
+        self.assertEqual(self.pauses.end('b'), Pause(at=0))
+        self.assertFalse(self.pauses.is_paused('b'))
+        self.assertIsNone(self.pauses.end('b'))
+        self.assertEqual(self.ended, [])  # who ends it knows
+
+    def test_each_ends_at_its_own_time_and_says_so_once(self):
+        for name, until in (('c', 20), ('b', 10), ('d', None)):
+            self.pauses.begin(name, Pause(at=0, until=until))
+        self.clock.advance(10)
+        self.assertEqual(self.ended, ['b'])
+        self.assertTrue(self.pauses.is_paused('c'))
+        self.clock.advance(10)
+        self.clock.advance(10)
+        self.assertEqual(self.ended, ['b', 'c'])
+        self.assertTrue(self.pauses.is_paused('d'))
+
+    def test_a_longer_pause_takes_the_place_of_a_shorter_one(self):
+        self.pauses.begin('b', Pause(at=0, until=10))
+        self.pauses.begin('b', Pause(at=1, until=30, reason='more'))
+        self.clock.advance(15)
+        self.assertEqual(self.pauses.get('b').reason, 'more')
+        self.assertEqual(self.ended, [])
+
+    def test_one_that_was_over_while_the_master_was_down_ends_at_once(self):
+        self.clock.advance(100)
+        self.pauses.load({'b': Pause(at=0, until=50), 'c': Pause(at=0, until=150)})
+        self.assertFalse(self.pauses.is_paused('b'))
+        self.clock.advance(0)
+        self.assertEqual(self.ended, ['b'])
+        self.assertTrue(self.pauses.is_paused('c'))
+
+    def test_no_timer_is_left_after_stop(self):
+        self.pauses.begin('b', Pause(at=0, until=10))
+        self.pauses.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
