@@ -94,7 +94,7 @@ class LockSight:
 
 @attrs.frozen(kw_only=True)
 class BuilderSight:
-    """`by`: the user who paused it; `waiting`: its pending requests."""
+    """`by`: the user who paused it; `waiting`: how many of its requests do, where that is known."""
 
     builderid: int
     name: str
@@ -103,7 +103,7 @@ class BuilderSight:
     until: float | None = None
     by: str | None = None
     paused_at: float | None = None
-    waiting: int = 0
+    waiting: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -23,11 +23,13 @@ from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.throttle import RATE
+from buildbot_balancer.master.throttle import Throttle
 
 METHOD = 'perspective_balancer'
 COMMAND_ID = 'buildbot-balancer'
 SEND_TIMEOUT = 10.0  # seconds; a call on a lost connection may never be answered
-COMPLAIN_EVERY = 60.0  # seconds between two lines about one worker's bad reports
+COMPLAIN_EVERY = 60.0  # seconds between two lines about one worker's reports
 
 
 class _MsgpackReceiver:
@@ -54,6 +56,7 @@ class _Line:
         self.last: Answer | None = None  # what its reporter was told last
         self.word = ''  # the owner's word that the last report brought
         self.reporter: Any = None  # of a LocalWorker, put there by us
+        self.throttle = Throttle(link.reactor, lambda payload: link.hear(self, payload))
 
     def open(self) -> None:
         receivers = compat.commands_by_id(self.connection)
@@ -77,11 +80,11 @@ class _Line:
 class Link:
     def __init__(self, master: Any, reactor: Any, fleet: Fleet) -> None:
         self._master = master
-        self._reactor = reactor
+        self.reactor = reactor
         self._fleet = fleet
         self._lines: dict[str, _Line] = {}
         self._consumer: Any = None
-        self._complained: dict[str, float] = {}
+        self._said: dict[tuple[str, str], float] = {}
 
     async def start(self) -> None:
         self._consumer = await self._master.mq.startConsuming(
@@ -102,6 +105,8 @@ class Link:
             self._consumer = None
         lines = list(self._lines.values())
         self._lines.clear()
+        for line in lines:
+            line.throttle.stop()
         if take_leave:
             greeted = [line for line in lines if line.last is not None]
             # what a reporter sent before it hears of it comes before its acknowledgement
@@ -137,11 +142,12 @@ class Link:
         from buildbot_balancer.reporter import attach
 
         try:
-            line.reporter = attach(line.connection.worker, reactor=self._reactor)
+            line.reporter = attach(line.connection.worker, reactor=self.reactor)
         except Exception:
             failed(Failure(), f'while giving {line.worker.workername} a reporter')
 
     def _lost(self, line: _Line) -> None:
+        line.throttle.stop()
         if self._lines.get(line.worker.workername) is line:
             del self._lines[line.worker.workername]
             self._fleet.detached(line.worker)
@@ -149,6 +155,14 @@ class Link:
     def receive(self, line: _Line, payload: Any) -> str | None:
         if self._lines.get(line.worker.workername) is not line:
             return None  # the connection was replaced, or the service takes its leave
+        if not line.throttle.admits(payload):
+            self._say_often(line.worker.workername)
+            return None
+        return self.hear(line, payload)
+
+    def hear(self, line: _Line, payload: Any) -> str | None:
+        if self._lines.get(line.worker.workername) is not line:
+            return None
         try:
             report = self._fleet.hear(line.worker, line.connection, payload)
         except WireError as e:
@@ -182,15 +196,24 @@ class Link:
         told: defer.Deferred[Any] = defer.maybeDeferred(
             line.connection.remotePrint, message=answer.to_wire()
         )
-        told.addTimeout(SEND_TIMEOUT, self._reactor)
+        told.addTimeout(SEND_TIMEOUT, self.reactor)
         told.addErrback(lambda _: None)  # the connection is lost; its end is told elsewhere
         return told
 
     def _complain(self, name: str, problem: str) -> None:
-        now = self._reactor.seconds()
-        if now - self._complained.get(name, -COMPLAIN_EVERY) >= COMPLAIN_EVERY:
-            self._complained[name] = now
+        if self._may_say('refused', name):
             say(f'a report of worker {name} was refused, the last good one stays: {problem}')
+
+    def _say_often(self, name: str) -> None:
+        if self._may_say('often', name):
+            say(f'worker {name} reports too often: the newest is read {RATE:g} times a second')
+
+    def _may_say(self, what: str, name: str) -> bool:
+        now = self.reactor.seconds()
+        if now - self._said.get((what, name), -COMPLAIN_EVERY) < COMPLAIN_EVERY:
+            return False
+        self._said[what, name] = now
+        return True
 
 
 def _same(one: Answer | None, other: Answer) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from buildbot.util.twisted import async_to_deferred
 from support.logs import LogLines
 from support.masters import HeldStep
@@ -104,6 +105,27 @@ class LinkOnPb(MasterCase):
         await self.until(lambda: self.mood('w1') == 'offline')
         await self.reporters['w1']._link.send(late.to_wire())
         self.assertEqual(self.mood('w1'), 'offline')
+
+    @async_to_deferred
+    async def test_a_flood_of_reports_is_read_now_and_then_and_the_newest_is_heard(self) -> None:
+        await self.begin()
+        lines = LogLines(self)
+        reporter, read = self.reporters['w1'], []
+        hear = self.balancer.engine.fleet.hear
+
+        def counted(*args: Any) -> Any:
+            read.append(args)
+            return hear(*args)
+
+        self.balancer.engine.fleet.hear = counted
+        for number in range(500):
+            mood = Mood.OFFLINE if number == 499 else Mood.EAGER
+            report = attrs.evolve(reporter.report(), seq=reporter._seq + number, mood=mood)
+            await reporter._link.send(report.to_wire())
+        await self.until(lambda: self.mood('w1') == 'offline')
+        self.assertLess(len(read), 250)  # 20 at once, and 5 a second
+        about = [line for line in lines.ours() if 'w1 reports too often' in line]
+        self.assertEqual(len(about), 1)
 
     @async_to_deferred
     async def test_the_same_mood_said_anew_is_heard_at_once(self) -> None:
