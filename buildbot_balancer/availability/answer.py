@@ -28,6 +28,7 @@ class Answer:
     running: int = 0  # builds on this worker, those about to start included
     mood: Mood | None = None  # the mood that the master acts on
     free: bool = False
+    left: float | None = None  # seconds until these builds are over, by how long others took
 
     def to_wire(self) -> str:
         values = attrs.asdict(self)
@@ -47,4 +48,5 @@ _CHECKS: Mapping[str, wire.Check] = {
     'running': wire.integer(0, 2**20),
     'mood': wire.optional(wire.mood),
     'free': wire.boolean,
+    'left': wire.optional(wire.number(0, 1e10)),
 }

@@ -27,14 +27,26 @@ class Cap:
 
 @attrs.frozen
 class Caps:
-    """All that there are for one worker; `changes_at`: when one that is not here begins."""
+    """All that there are for one worker; `changes_at`: when one that is not here begins.
+
+    `closes_at`: when one begins that lets nothing start; from `clear_by` seconds before that on,
+    only builds that will be over by then may start.
+    """
 
     caps: tuple[Cap, ...] = ()
     changes_at: float | None = None
+    closes_at: float | None = None
+    clear_by: float = 0.0
 
     def lowest(self, now: float) -> Cap | None:
         holding = [cap for cap in self.caps if cap.holds_at(now)]
         return min(holding, key=lambda cap: cap.mood, default=None)
+
+    def clears(self, now: float) -> float | None:
+        """The moment by which a build that starts now must be over; None: there is none."""
+        if self.closes_at is None or now < self.closes_at - self.clear_by:
+            return None
+        return self.closes_at
 
     def next_change(self, now: float) -> float | None:
         ends = [cap.until for cap in self.caps if cap.until is not None and cap.until > now]

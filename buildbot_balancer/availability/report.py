@@ -30,6 +30,7 @@ class Report:
     until: float | None = None  # epoch seconds; the owner's word ends then
     word: str = ''  # id of the owner's word that this report has seen
     draining: bool = False
+    deadline: float | None = None  # seconds until builds that still run are to be stopped
     interval: float = 10.0  # seconds between two heartbeats
     load: float | None = None  # 1-minute load average, per CPU
     own: float | None = None  # the part of it that this worker's own builds make, per CPU
@@ -78,6 +79,7 @@ _CHECKS: Mapping[str, wire.Check] = {
     'until': wire.optional(wire.number(0, 1e11)),
     'word': wire.text(64),
     'draining': wire.boolean,
+    'deadline': wire.optional(wire.number(0, 1e10)),
     'interval': wire.number(LEAST_INTERVAL, MOST_INTERVAL),
     'load': _per_cpu,
     'own': _per_cpu,

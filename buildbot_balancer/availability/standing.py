@@ -77,6 +77,7 @@ class Standing:
     presence: Presence
     freshness: Freshness
     owners_mood: Mood = Mood.EAGER
+    clears_at: float | None = None  # a build that starts now must be over by then
     reason: str | None = None
     until: float | None = None
     draining: bool = False
@@ -129,7 +130,9 @@ def conclude(
 def _capped(said: Standing, caps: Caps, now: float) -> Standing:
     """The lower of the two holds: nobody on the master's side overrules an owner's "no"."""
     changes_at = _first(said.changes_at, caps.next_change(now))
-    said = attrs.evolve(said, owners_mood=said.mood, changes_at=changes_at)
+    said = attrs.evolve(
+        said, owners_mood=said.mood, changes_at=changes_at, clears_at=caps.clears(now)
+    )
     lowest = caps.lowest(now)
     if lowest is None or lowest.mood >= said.mood:
         return said
