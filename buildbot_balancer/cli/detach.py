@@ -19,6 +19,7 @@ from buildbot_balancer.reporter import pulse
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import tac
 from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.settings import store
 
 
 @click.command('detach')
@@ -30,6 +31,7 @@ def command(basedir: Path) -> None:
     runs = pulse.beats(basedir)
     files.remove(basedir / 'info' / announcement.FILE)
     status.remove(basedir)
+    store.remove_good(basedir)
     if not runs:  # who takes the lock away from a reporter makes it look dead
         pulse.remove(basedir)
     click.echo(f'{shown(basedir)}: {"detached" if changed else "was not attached"}.')

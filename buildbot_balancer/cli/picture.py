@@ -11,6 +11,7 @@ import attrs
 
 from buildbot_balancer.availability import announcement
 from buildbot_balancer.availability.announcement import Announcement
+from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.text import clean
 from buildbot_balancer.availability.when import clock_text
 from buildbot_balancer.availability.when import span_text
@@ -20,7 +21,9 @@ from buildbot_balancer.reporter import files
 from buildbot_balancer.reporter import pulse
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.decide import authority
 from buildbot_balancer.reporter.decide import decide
+from buildbot_balancer.reporter.says import Says
 from buildbot_balancer.reporter.status import Status
 from buildbot_balancer.reporter.word import NO_WORD
 from buildbot_balancer.reporter.word import Word
@@ -48,6 +51,7 @@ class Picture:
     left: int | None
     word: str
     problem: str | None
+    authority: tuple[Says, ...]  # who says what, in their order; () where nobody is asked
 
 
 def take(basedir: Path, now: float) -> Picture:
@@ -57,7 +61,7 @@ def take(basedir: Path, now: float) -> Picture:
     if not alive or known is None or abs(now - known.at) > STALE_AFTER:
         known = Status(mood='', source='')
     free = known.free and known.word == said.id
-    opinion = decide(said, now, free=free)
+    opinion = decide(said, now, free=free, automatic=known.authority)
     return Picture(
         mood=opinion.mood.label,
         reason=opinion.reason,
@@ -75,6 +79,7 @@ def take(basedir: Path, now: float) -> Picture:
         left=known.left if known.mood else None,
         word=said.id,
         problem=problem or known.problem,
+        authority=authority(said, now, known.authority) if known.authority else (),
     )
 
 
@@ -99,7 +104,11 @@ def _word(basedir: Path) -> tuple[Word, str | None]:
 
 
 def to_json(shows: Picture) -> dict[str, Any]:
-    return attrs.asdict(shows)
+    return attrs.asdict(shows, value_serializer=_plain)
+
+
+def _plain(_instance: Any, _field: Any, value: Any) -> Any:
+    return value.label if isinstance(value, Mood) else value
 
 
 def lines(shows: Picture, name: str, now: float) -> Iterator[str]:
@@ -111,6 +120,9 @@ def lines(shows: Picture, name: str, now: float) -> Iterator[str]:
     else:
         yield '  a master listens' if shows.connected else '  no master listens'
         yield f'  {", ".join(_busy(shows))}'
+    for one in shows.authority:
+        mood = '-' if one.mood is None else one.mood.label
+        yield f'  {one.source:<10} {mood:<16} {one.words}'
     if shows.free:
         yield '  free: nothing runs and nothing will start until you resume'
     if shows.problem:

@@ -19,6 +19,7 @@ from buildbot_balancer.cli.main import main
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import word
 from buildbot_balancer.reporter.pulse import Pulse
+from buildbot_balancer.reporter.says import Says
 from buildbot_balancer.reporter.status import Status
 from buildbot_balancer.reporter.word import Word
 
@@ -177,6 +178,61 @@ class WithReporter(Case):
         self.assertTrue(first.endswith('(using it), source: owner'))
         self.assertEqual(second, '  a master listens')
         self.assertEqual(third, '  load 0.50 per CPU on 8 CPUs, idle for 5 min, 2 builds run')
+
+    AUTHORITY = (
+        Says('battery', None, 'plugged in'),
+        Says('idle', Mood.RELUCTANT, 'keyboard or mouse used 2 min ago'),
+    )
+
+    def test_without_a_word_it_is_what_the_machine_says_of_itself(self):
+        self.say()
+        self.show(authority=self.AUTHORITY)
+        shows = self.json()
+        self.assertEqual((shows['mood'], shows['source']), ('reluctant', 'idle'))
+        self.assertEqual(shows['reason'], 'keyboard or mouse used 2 min ago')
+        self.assertEqual(
+            [(one['source'], one['mood']) for one in shows['authority']],
+            [
+                ('owner', None),
+                ('drain', None),
+                ('battery', None),
+                ('idle', 'reluctant'),
+                ('default', 'eager'),
+            ],
+        )
+
+    def test_a_new_word_is_above_what_the_reporter_wrote_before_it(self):
+        self.say(mood=Mood.EAGER)
+        self.show(word='before', authority=self.AUTHORITY)
+        shows = self.json()
+        self.assertEqual((shows['mood'], shows['source']), ('eager', 'owner'))
+        self.assertEqual(shows['authority'][0]['mood'], 'eager')
+
+    def test_people_see_the_order_of_authority_with_what_each_says(self):
+        self.say()
+        self.show(authority=self.AUTHORITY)
+        lines = self.text().splitlines()
+        self.assertEqual(
+            lines[0],
+            f'{self.basedir}: reluctant (keyboard or mouse used 2 min ago), source: idle',
+        )
+        self.assertEqual(
+            lines[3:],
+            [
+                '  owner      -                says nothing',
+                '  drain      -                none',
+                '  battery    -                plugged in',
+                '  idle       reluctant        keyboard or mouse used 2 min ago',
+                '  default    eager            where nobody says anything',
+            ],
+        )
+
+    def test_what_a_dead_reporter_said_of_its_machine_does_not_count(self):
+        self.say()
+        self.show(authority=self.AUTHORITY)
+        self.pulse.stop()
+        shows = self.json()
+        self.assertEqual((shows['mood'], shows['authority']), ('eager', []))
 
     def test_a_reason_by_hand_cannot_steer_the_terminal(self):
         word.path(self.basedir).write_text('eager\nreason: a\x1b[31mb\n')
