@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from buildbot_balancer.availability.report import Report
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.reporter import leftovers
+from buildbot_balancer.reporter.automatic import Automatic
 from buildbot_balancer.reporter.decide import Opinion
 from buildbot_balancer.reporter.decide import decide
 from buildbot_balancer.reporter.desk import Desk
@@ -31,7 +33,9 @@ from buildbot_balancer.reporter.link import is_local
 from buildbot_balancer.reporter.link import make_link
 from buildbot_balancer.reporter.sampler import Sampler
 from buildbot_balancer.reporter.sampler import default_probes
+from buildbot_balancer.reporter.says import Says
 from buildbot_balancer.reporter.status import Status
+from buildbot_balancer.reporter.ways import Ways
 
 LOOK_EVERY = 0.25  # seconds between two looks at the owner's file: a stat() each
 COMPLAIN_EVERY = 60.0  # seconds between two lines about refused reports
@@ -41,7 +45,9 @@ RETRY_AFTER = 1.0  # seconds, while a master listens
 
 
 class Reporter(service.Service):
-    """One worker's reporter. `reactor` and `sampler` are arguments for the tests."""
+    """One worker's reporter. `reactor`, `sampler` and `steady` are arguments for the tests;
+    `steady`: seconds of a clock that never steps.
+    """
 
     name = 'buildbot-balancer'
 
@@ -51,65 +57,80 @@ class Reporter(service.Service):
         interval: float = 10.0,
         reactor: Any = None,
         sampler: Sampler | None = None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor as the_reactor
 
             reactor = the_reactor
         self._reactor = reactor
-        self._interval = min(max(interval, LEAST_INTERVAL), MOST_INTERVAL)
-        if interval != self._interval:
-            say(f'the interval of {interval} s is taken as {self._interval:g} s')
+        usable = min(max(interval, LEAST_INTERVAL), MOST_INTERVAL)
+        if interval != usable:
+            say(f'the interval of {interval} s is taken as {usable:g} s')
         self._basedir = Path(worker.basedir).absolute()
         self._sampler = sampler or Sampler(default_probes(shared_process=is_local(worker)))
         self._link = make_link(
             worker, on_answer=self._answered, on_ready=self._ready, on_lost=self._lost
         )
         self._desk = Desk(self._basedir)
+        self._ways = Ways(worker, self._basedir, reactor, steady)
+        self._automatic = Automatic(
+            self._basedir, usable, self._in_thread, steady, self._measured, [self._ways.helper]
+        )
         self.incarnation = uuid.uuid4().hex
         self._seq = 0
         self._values: dict[str, Any] = {}
         self._problem = ''
         self._complained_at = -COMPLAIN_EVERY
         self._opinion: Opinion | None = None
+        self._said: tuple[Says, ...] = ()
         self._hearing = Hearing()
         self._left = 0
         self._sampling = False
         self._searching = False
         self._searched_at = -SEARCH_EVERY
-        self._loops: list[task.LoopingCall] = []
+        self._loops: dict[str, task.LoopingCall] = {}
         self._retry: Any = None
 
     def startService(self) -> None:
         super().startService()
+        self._automatic.open()
         self._link.open()
         self._look()
-        self._loops = [self._every(self._interval, self._beat), self._every(LOOK_EVERY, self._look)]
+        self._start_loop('beat', self._automatic.interval, now=True)
+        self._start_loop('look', LOOK_EVERY, now=False)
+        self._ways.open()
         # Attached to a worker that is up already, so nobody will greet: knock.
         if self._link.is_up():
             self._hearing.knock()
         self._send()
 
     def stopService(self) -> Any:
-        for loop in self._loops:
+        for loop in self._loops.values():
             loop.stop()
-        self._loops = []
+        self._loops = {}
+        self._automatic.close()
+        closed = self._ways.close()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         self._link.close()
         self._desk.leave()
-        return super().stopService()
+        super().stopService()
+        return closed
 
     def _in_thread(self, function: Callable[..., Any], *args: Any) -> defer.Deferred[Any]:
         pool = self._reactor.getThreadPool()
         done: defer.Deferred[Any] = threads.deferToThreadPool(self._reactor, pool, function, *args)
         return done
 
-    def _every(self, seconds: float, function: Callable[[], None]) -> task.LoopingCall:
-        loop = task.LoopingCall(self._shielded, function)
-        loop.clock = self._reactor
-        loop.start(seconds, now=function == self._beat)
-        return loop
+    def _start_loop(self, name: str, seconds: float, *, now: bool) -> None:
+        """In the place of the one with that name."""
+        if name in self._loops:
+            self._loops[name].stop()
+        function = self._beat if name == 'beat' else self._look
+        self._loops[name] = task.LoopingCall(self._shielded, function)
+        self._loops[name].clock = self._reactor
+        self._loops[name].start(seconds, now=now)
 
     def _shielded(self, function: Callable[[], None]) -> None:
         try:
@@ -120,23 +141,43 @@ class Reporter(service.Service):
     # what the machine and its owner say
 
     def _look(self) -> None:
-        """At the owner's file, and at the clock that may end a word."""
-        new = self._desk.look()
-        if new:
+        """At the owner's files, and at the clock that may end a word."""
+        new_word = self._desk.look()
+        if new_word:
             self._hearing.new_word(self._seq + 1)
             self._left, self._searched_at = 0, -SEARCH_EVERY
+        new_settings = self._look_at_settings()
         if self._hearing.promised and not self._is_free():
             self._search()
-        self._decide(new_word=new)
+        self._decide(news=new_word or new_settings)
+        self._ways.looked()
 
-    def _decide(self, *, new_word: bool = False) -> None:
+    def _look_at_settings(self) -> bool:
+        try:
+            new = self._automatic.look(self._reactor.seconds())
+        except Exception:  # the owner's word is heard all the same
+            failed(Failure(), 'while looking at the settings')
+            return False
+        if new and self._loops:
+            self._start_loop('beat', self._automatic.interval, now=True)
+        return new
+
+    def _decide(self, *, news: bool = False) -> None:
         now = self._reactor.seconds()
-        opinion = decide(self._desk.word, now, free=self._is_free())
+        try:
+            self._said = self._automatic.says(now)
+        except Exception:  # the owner's word is heard all the same
+            failed(Failure(), 'while judging by the settings')
+        before = self._published()
+        self._opinion = decide(self._desk.word, now, free=self._is_free(), automatic=self._said)
         # the same answer to another word is news too: the master's promise is about one word
-        if opinion != self._opinion or new_word:
-            self._opinion = opinion
+        if news or not self._published().is_old(before):
             self._send()
         self._write_status()
+
+    def _measured(self) -> None:
+        if self.running:
+            self._shielded(self._decide)
 
     def _is_free(self) -> bool:
         return self._hearing.promised and self._hearing.empty and self._link.commands() == 0
@@ -166,6 +207,7 @@ class Reporter(service.Service):
     def _beat(self) -> None:
         if self._sampling:  # a probe hangs: what it said is unknown by now
             self._values = {}
+            self._automatic.measured(self._values)
             self._send()
             return
         self._sampling = True
@@ -179,9 +221,9 @@ class Reporter(service.Service):
             failed(values, 'while sampling')
             values = {}
         self._values = Report.usable(values, self._unusable)
+        self._automatic.measured(self._values)
         if self.running:
-            self._send()
-            self._write_status()
+            self._decide(news=True)
 
     def _unusable(self, problem: str) -> None:
         if problem != self._problem:
@@ -191,8 +233,8 @@ class Reporter(service.Service):
     # what goes to the master
 
     def report(self) -> Report:
-        """The whole state, as it is now."""
-        opinion = self._opinion or Opinion(mood=Mood.EAGER, source='default')
+        """The whole state, as it is now, and as far as it may leave the machine."""
+        opinion = self._published()
         return Report(
             incarnation=self.incarnation,
             seq=self._seq,
@@ -201,11 +243,16 @@ class Reporter(service.Service):
             reason=opinion.reason,
             until=opinion.until,
             draining=opinion.draining,
+            deadline=self._desk.word.seconds_to_deadline(self._reactor.seconds()),
             word=self._desk.word.id,
-            interval=self._interval,
+            interval=self._automatic.interval,
             commands=self._link.commands(),
-            **self._values,
+            **{**self._values, **self._automatic.published(self._values)},
         )
+
+    def _published(self) -> Opinion:
+        opinion = self._opinion or Opinion(mood=Mood.EAGER, source='default')
+        return opinion.published(details=self._automatic.settings.details)
 
     def _send(self) -> None:
         if not self._hearing.listening:
@@ -274,15 +321,17 @@ class Reporter(service.Service):
                 until=opinion.until,
                 load=known.get('load'),
                 cpus=known.get('cpus'),
-                idle=known.get('idle'),
+                idle=self._automatic.idle,
                 running=self._hearing.builds,
                 draining=opinion.draining,
                 connected=self._hearing.hears,
                 word=self._desk.word.id,
                 free=self._is_free(),
                 left=self._link.commands() + self._left,
-                problem=self._desk.problem,
+                builds_left=self._hearing.builds_left,
+                problem=self._desk.problem or self._automatic.problem,
                 incarnation=self.incarnation,
+                authority=self._said,
                 at=self._reactor.seconds(),
             )
         )

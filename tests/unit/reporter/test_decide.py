@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.reporter.decide import Opinion
+from buildbot_balancer.reporter.decide import authority
 from buildbot_balancer.reporter.decide import decide
+from buildbot_balancer.reporter.says import Says
 from buildbot_balancer.reporter.word import NO_WORD
 from buildbot_balancer.reporter.word import Word
 
@@ -64,3 +67,82 @@ class Deciding(SynchronousTestCase):
     def test_a_full_machine_has_just_the_owners_mood(self, word, now):
         expected = word.mood if word.holds(now) else Mood.EAGER
         self.assertEqual(decide(word, now, free=False).mood, expected)
+
+
+class Automatic(SynchronousTestCase):
+    SAID = (
+        Says('battery', None, 'plugged in'),
+        Says('idle', Mood.RELUCTANT, 'mouse used just now'),
+        Says('window', Mood.RELUCTANT, 'outside', 5000.0),
+        Says('load', Mood.EAGER, 'load 0.10'),
+    )
+
+    def test_of_equals_the_first_in_the_order_is_the_source(self):
+        said = decide(NO_WORD, NOW, free=False, automatic=self.SAID)
+        self.assertEqual(
+            (said.mood, said.source, said.reason, said.until),
+            (Mood.RELUCTANT, 'idle', 'mouse used just now', None),
+        )
+        window = decide(NO_WORD, NOW, free=False, automatic=self.SAID[2:])
+        self.assertEqual((window.source, window.until), ('window', 5000.0))
+
+    def test_the_lowest_wins_wherever_it_stands(self):
+        last = Says('pressure', Mood.OFFLINE, 'waits')
+        said = decide(NO_WORD, NOW, free=False, automatic=(*self.SAID, last))
+        self.assertEqual((said.mood, said.source), (Mood.OFFLINE, 'pressure'))
+
+    def test_who_says_nothing_lets_others_speak(self):
+        said = decide(NO_WORD, NOW, free=False, automatic=self.SAID[:1])
+        self.assertEqual((said.mood, said.source), (Mood.EAGER, 'default'))
+
+    def test_an_eager_owner_is_above_all_of_it(self):
+        said = decide(Word(mood=Mood.EAGER), NOW, free=False, automatic=self.SAID)
+        self.assertEqual((said.mood, said.source), (Mood.EAGER, 'owner'))
+
+    def test_a_holiday_of_the_machines_own_becomes_offline_too(self):
+        said = (Says('window', Mood.GOING_ON_HOLIDAY, 'in it'),)
+        self.assertEqual(decide(NO_WORD, NOW, free=True, automatic=said).mood, Mood.OFFLINE)
+
+    def test_what_is_published_of_it_is_that_it_is_automatic(self):
+        said = decide(NO_WORD, NOW, free=False, automatic=self.SAID[2:])
+        self.assertEqual(
+            said.published(details=False), Opinion(mood=Mood.RELUCTANT, source='automatic')
+        )
+        shown = said.published(details=True)
+        self.assertEqual((shown.source, shown.reason, shown.until), ('window', 'outside', None))
+
+    def test_an_owners_word_is_published_as_it_is(self):
+        said = decide(Word(mood=Mood.OFFLINE, reason='sea', until=5000.0), NOW, free=False)
+        self.assertEqual(said.published(details=False), said)
+
+    def test_words_that_grow_older_are_old_and_an_owners_new_reason_is_not(self):
+        one = Opinion(mood=Mood.RELUCTANT, source='idle', reason='1 min ago')
+        other = Opinion(mood=Mood.RELUCTANT, source='idle', reason='2 min ago')
+        self.assertTrue(other.is_old(one))
+        self.assertFalse(Opinion(mood=Mood.EAGER, source='idle', reason='1 min ago').is_old(one))
+        word = Opinion(mood=Mood.RELUCTANT, source='owner', reason='a')
+        self.assertFalse(Opinion(mood=Mood.RELUCTANT, source='owner', reason='b').is_old(word))
+
+
+class Authority(SynchronousTestCase):
+    def rows(self, word, *automatic):
+        return {one.source: (one.mood, one.words) for one in authority(word, NOW, automatic)}
+
+    def test_everybody_is_shown_with_what_they_say(self):
+        rows = self.rows(NO_WORD, Says('idle', Mood.RELUCTANT, 'used'))
+        self.assertEqual(list(rows), ['owner', 'drain', 'idle', 'default'])
+        self.assertEqual(rows['owner'], (None, 'says nothing'))
+        self.assertEqual(rows['idle'], (Mood.RELUCTANT, 'used'))
+        self.assertEqual(rows['default'][0], Mood.EAGER)
+
+    def test_a_word_is_the_owners_or_a_drain(self):
+        rows = self.rows(Word(mood=Mood.OFFLINE, reason='sea'))
+        self.assertEqual((rows['owner'], rows['drain']), ((Mood.OFFLINE, 'sea'), (None, 'none')))
+        rows = self.rows(Word(mood=Mood.GOING_ON_HOLIDAY, draining=True, until=NOW + 60))
+        self.assertIs(rows['drain'][0], Mood.GOING_ON_HOLIDAY)
+        self.assertRegex(rows['drain'][1], r'^until \d\d:\d\d$')
+        self.assertEqual(rows['owner'], (None, 'says nothing'))
+
+    def test_a_word_that_is_over_says_nothing(self):
+        rows = self.rows(Word(mood=Mood.OFFLINE, until=NOW))
+        self.assertEqual(rows['owner'], (None, 'says nothing'))

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.reporter import status
+from buildbot_balancer.reporter.says import Says
 from buildbot_balancer.reporter.status import Status
 
 PLAIN = st.from_regex('[a-z0-9]{0,20}', fullmatch=True)
@@ -33,6 +35,16 @@ STATUSES = st.builds(
     left=st.integers(0, 1000),
     problem=st.none() | PLAIN,
     incarnation=PLAIN,
+    authority=st.lists(
+        st.builds(
+            Says,
+            PLAIN,
+            st.none() | st.sampled_from(Mood),
+            PLAIN,
+            until=st.none() | st.floats(0, 1e9),
+        ),
+        max_size=3,
+    ).map(tuple),
     at=st.floats(0, 1e10),
 )
 JSON = st.recursive(
@@ -81,6 +93,14 @@ class Files(SynchronousTestCase):
     def test_a_flag_that_is_text_is_not_taken_for_yes(self):
         self.path.write_text('{"mood": "offline", "source": "drain", "free": "no"}')
         self.assertIsNone(status.load(self.basedir))
+
+    def test_what_the_authorities_say_has_its_types_too(self):
+        good = {'source': 'idle', 'mood': 'eager', 'words': 'x', 'until': None}
+        for change in ({'mood': 3}, {'mood': 'eagre'}, {'words': None}, {'until': 'x'}, None, 5):
+            one = {**good, **change} if isinstance(change, dict) else change
+            known = {'mood': 'eager', 'source': 'owner', 'authority': [good, one]}
+            self.path.write_text(json.dumps(known))
+            self.assertIsNone(status.load(self.basedir), change)
 
     def test_keys_of_a_later_version_are_ignored(self):
         self.path.write_text('{"mood": "eager", "source": "owner", "colour": 1}')

@@ -1,0 +1,646 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each key of ``availability.toml`` with its effect on what a real reporter says."""
+
+from __future__ import annotations
+
+import ast
+import calendar
+import re
+import shutil
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+from buildbot.util.twisted import async_to_deferred
+from support.logs import LogLines
+from support.masters import HeldStep
+from support.masters import MasterCase
+from support.reporters import FakeLink
+from support.reporters import ManualReactor
+from support.reporters import new_folder
+from support.reporters import new_worker
+from twisted.trial.unittest import SynchronousTestCase
+
+from buildbot_balancer.availability.answer import Answer
+from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.master.balancer import Balancer
+from buildbot_balancer.reporter import reporter as module
+from buildbot_balancer.reporter import status
+from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.probes import wanted
+from buildbot_balancer.reporter.probes.idle.use import Use
+from buildbot_balancer.reporter.probes.pressure import PressureProbe
+from buildbot_balancer.reporter.probes.unknown import UnknownError
+from buildbot_balancer.reporter.reporter import Reporter
+from buildbot_balancer.reporter.sampler import Sampler
+from buildbot_balancer.reporter.settings import store
+from buildbot_balancer.reporter.settings.reading import WINDOW
+from buildbot_balancer.reporter.settings.sections import SECTIONS
+from buildbot_balancer.reporter.settings.sections import Settings
+from buildbot_balancer.reporter.settings.sections import WindowKeys
+from buildbot_balancer.reporter.settings.sections import keys
+from buildbot_balancer.reporter.word import Word
+
+GB = 10**9
+
+
+def shown_here():
+    """(section, key) of all that stands in the files of this very module."""
+    for node in ast.walk(ast.parse(Path(__file__).read_text(encoding='utf-8'))):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        section = ''
+        for line in node.value.splitlines():
+            header = re.fullmatch(r'\s*\[+(\w+)\]+', line)
+            pair = re.match(r'\s*(\w+) = ', line)
+            section = header.group(1) if header else section
+            if pair:
+                yield section, pair.group(1)
+
+
+class Load:
+    name = 'load'
+    value = 0.1
+
+    def sample(self, now):
+        return self.value
+
+
+class Own(Load):
+    name = 'own'
+    value = 0.0
+
+
+class Screen:
+    """In the place of what a platform knows of its keyboard."""
+
+    name = 'screen'
+    sees_screens = True
+    seconds = 0.0
+
+    def look(self, now):
+        if self.seconds is None:
+            raise UnknownError('it is dark')
+        return [Use(seconds=self.seconds)]
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.patch(module, 'make_link', FakeLink)
+        self.basedir = new_folder(self)
+        self.reactor = ManualReactor()
+        self.jumped = 0
+        self.load, self.own, self.screen = Load(), Own(), Screen()
+        self.patch(wanted, 'idle_sources', lambda platform: [self.screen])
+        self.patch(wanted, 'time', SimpleNamespace(monotonic=self.steady))
+        self.reporter = Reporter(
+            new_worker(self.basedir),
+            reactor=self.reactor,
+            sampler=Sampler([self.load, self.own]),
+            steady=self.steady,
+        )
+        self.addCleanup(lambda: self.reporter.running and self.reporter.stopService())
+
+    def steady(self):
+        return self.reactor.seconds() - self.jumped
+
+    def write(self, text):
+        store.path(self.basedir).write_text(textwrap.dedent(text))
+
+    def start(self, text):
+        self.write(text)
+        self.reporter.startService()
+        self.reporter._answered(Answer())
+        self.go(1)
+
+    def go(self, seconds):
+        self.reactor.pass_time(seconds, step=0.25)
+
+    def at(self, *parts):
+        """To that moment, in UTC."""
+        seconds = calendar.timegm((*parts, 0, 0, 0, 0)[:6]) - self.reactor.seconds()
+        self.assertGreater(seconds, 0)
+        self.reactor.advance(seconds)
+        self.go(1)
+
+    @property
+    def sent(self):
+        return self.reporter._link.sent[-1]
+
+    @property
+    def mood(self):
+        """As the master heard it last."""
+        return self.sent.mood.label
+
+    def words(self, source):
+        shown = {one.source: one.words for one in status.load(self.basedir).authority}
+        return shown[source]
+
+    def source(self):
+        return status.load(self.basedir).source
+
+
+class TopLevel(Case):
+    def test_interval_is_the_time_between_two_reports(self):
+        self.start('interval = "1m"')
+        self.assertEqual(self.sent.interval, 60)
+        sent = self.reporter._link.sent
+        before = len(sent)
+        self.go(55)
+        self.assertEqual(len(sent), before)
+        self.go(5)
+        self.assertEqual(len(sent), before + 1)
+        self.write('interval = "5s"')
+        self.go(26)
+        self.assertEqual(self.sent.interval, 5)
+        self.assertGreaterEqual(len(sent), before + 6)
+
+    def test_owner_is_a_name_that_the_master_is_told(self):
+        self.start('owner = "Ann"')
+        self.assertEqual(self.sent.facts['owner'], 'Ann')
+        self.write('')
+        self.go(1)
+        self.assertNotIn('owner', self.sent.facts)
+
+
+class Windows(Case):
+    """NOW is Friday, 2027-01-15, 08:00 UTC."""
+
+    def test_a_window_has_its_mood_from_its_start_to_its_end_on_its_days(self):
+        self.start("""\
+            [[window]]
+            days = "Mon-Fri"
+            from = "09:00"
+            to = "17:00"
+            timezone = "UTC"
+            mood = "offline"
+            """)
+        self.assertEqual(self.mood, 'eager')
+        self.at(2027, 1, 15, 8, 59, 58)
+        self.assertEqual(self.mood, 'eager')
+        self.go(2)
+        self.assertEqual(self.mood, 'offline')
+        self.assertEqual(self.words('window'), 'in Mon-Fri 09:00-17:00 UTC')
+        self.at(2027, 1, 15, 17)
+        self.assertEqual(self.mood, 'eager')
+        self.at(2027, 1, 16, 12)  # a Saturday
+        self.assertEqual(self.mood, 'eager')
+
+    def test_another_timezone_moves_it(self):
+        self.start("""\
+            [[window]]
+            from = "09:30"
+            to = "17:00"
+            timezone = "Asia/Tokyo"
+            mood = "reluctant"
+            """)
+        self.assertEqual(self.mood, 'eager')  # it is 17:00 there
+        self.at(2027, 1, 16, 0, 30)
+        self.assertEqual(self.mood, 'reluctant')
+
+    def test_outside_all_windows_there_is_a_mood_of_its_own(self):
+        self.start("""\
+            [[window]]
+            from = "22:00"
+            to = "06:00"
+            timezone = "UTC"
+            mood = "eager"
+            [outside]
+            mood = "offline"
+            """)
+        self.assertEqual(self.mood, 'offline')
+        self.at(2027, 1, 15, 22)
+        self.assertEqual(self.mood, 'eager')
+        self.at(2027, 1, 16, 6)
+        self.assertEqual(self.mood, 'offline')
+        self.assertEqual(status.load(self.basedir).until, calendar.timegm((2027, 1, 16, 22, 0, 0)))
+        self.assertIsNone(self.sent.until)
+
+
+class LoadSection(Case):
+    TEXT = """\
+        [load]
+        busy = 0.7
+        free = 0.3
+        hold = "2m"
+        mood = "reluctant"
+        unknown = "offline"
+        """
+
+    def test_it_is_busy_from_one_threshold_on_and_free_below_the_other(self):
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+        self.load.value = 0.8
+        self.go(10)
+        self.assertEqual(self.mood, 'reluctant')
+        self.load.value = 0.5
+        self.go(600)
+        self.assertEqual(self.mood, 'reluctant')
+        self.load.value = 0.2
+        self.go(115)
+        self.assertEqual(self.mood, 'reluctant')
+        self.assertIn('not yet for 2 min', self.words('load'))
+        self.go(20)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_what_this_workers_builds_make_is_no_load_of_others(self):
+        self.own.value, self.load.value = 0.6, 1.0
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_an_unknown_load_has_a_mood_of_its_own(self):
+        self.load.value = None
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'offline')
+        self.assertIn('unknown', self.words('load'))
+
+
+class IdleSection(Case):
+    TEXT = """\
+        [idle]
+        for = "15m"
+        mood = "eager"
+        otherwise = "reluctant"
+        hold = "30s"
+        unknown = "offline"
+        """
+
+    def test_it_is_free_when_nobody_has_used_it_for_so_long(self):
+        self.screen.seconds = 2 * 60
+        self.start(self.TEXT)
+        self.assertEqual((self.mood, self.source()), ('reluctant', 'idle'))
+        self.assertEqual(self.words('idle'), 'keyboard or mouse used 2 min ago')
+        self.screen.seconds = 15 * 60
+        self.reactor.advance(15 * 60)
+        self.go(25)
+        self.assertEqual(self.mood, 'reluctant')
+        self.go(20)
+        self.assertEqual(self.mood, 'eager')
+        self.screen.seconds = 1
+        self.go(10)
+        self.assertEqual(self.mood, 'reluctant')
+        self.assertEqual(self.words('idle'), 'keyboard or mouse used just now')
+
+    def test_an_idle_time_that_is_too_old_is_shown_no_more(self):
+        self.screen.seconds = 120
+        self.start(textwrap.dedent(self.TEXT) + '[publish]\ndetails = true\n')
+        self.screen.seconds = None
+        self.go(25)
+        self.assertEqual(self.sent.idle, 120)
+        self.go(20)
+        self.assertEqual((self.mood, self.sent.idle), ('offline', None))
+        self.assertIsNone(status.load(self.basedir).idle)
+
+    def test_where_nobody_can_tell_there_is_a_mood_of_its_own_and_what_was_tried(self):
+        self.screen.seconds = None
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'offline')
+        self.assertEqual(self.words('idle'), 'unknown: tried screen (it is dark)')
+
+
+class BatterySection(Case):
+    TEXT = """\
+        [battery]
+        mood = "reluctant"
+        below = "50 %"
+        hold = "1m"
+        unknown = "going-on-holiday"
+        """
+
+    def charge(self, percent, plugged):
+        found = None if percent is None else SimpleNamespace(percent=percent, power_plugged=plugged)
+        self.patch(psutil, 'sensors_battery', lambda: found)
+
+    def test_on_battery_and_below_the_limit_it_is_not_eager(self):
+        self.charge(80, False)
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+        self.charge(49, False)
+        self.go(10)
+        self.assertEqual((self.mood, self.words('battery')), ('reluctant', 'on battery, 49 %'))
+        self.charge(49, True)
+        self.go(60)
+        self.assertEqual(self.mood, 'reluctant')
+        self.go(10)
+        self.assertEqual((self.mood, self.words('battery')), ('eager', 'plugged in, 49 %'))
+
+    def test_a_machine_without_a_battery_goes_on(self):
+        self.charge(None, None)
+        self.start(self.TEXT)
+        self.assertEqual((self.mood, self.words('battery')), ('eager', 'no battery'))
+
+    def test_a_battery_that_does_not_say_has_a_mood_of_its_own(self):
+        self.charge(49, None)
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'going-on-holiday')
+
+
+class PressureSection(Case):
+    TEXT = """\
+        [pressure]
+        cpu = {busy = 40, free = 10}
+        io = 30
+        memory = "10 %"
+        mood = "offline"
+        hold = "20s"
+        unknown = "reluctant"
+        """
+
+    def setUp(self):
+        super().setUp()
+        self.folder = new_folder(self)
+        self.patch(wanted, 'PressureProbe', lambda resources: PressureProbe(resources, self.folder))
+
+    def wait_for(self, **percents):
+        for name, percent in {'cpu': 0, 'io': 0, 'memory': 0, **percents}.items():
+            line = f'some avg10={percent:.2f} avg60=0.00 avg300=0.00 total=1\n'
+            (self.folder / name).write_text(line)
+
+    def test_each_resource_has_its_limit(self):
+        self.wait_for()
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+        for name, busy, free in (('cpu', 40, 10), ('io', 30, 15), ('memory', 10, 5)):
+            self.wait_for(**{name: busy})
+            self.go(10)
+            self.assertEqual((self.mood, name), ('offline', name))
+            self.assertEqual(self.words('pressure'), f'waits for {name} {busy} %')
+            self.wait_for(**{name: free + 1})
+            self.go(60)
+            self.assertEqual((self.mood, name), ('offline', name))
+            self.wait_for(**{name: free})
+            self.go(40)
+            self.assertEqual((self.mood, name), ('eager', name))
+
+    def test_a_kernel_that_measures_none_has_a_mood_of_its_own(self):
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'reluctant')
+        self.assertIn('this system has no', self.words('pressure'))
+
+
+class BusyWithSection(Case):
+    TEXT = """\
+        [busy_with]
+        programs = ["OBS", "steam*"]
+        mood = "going-on-holiday"
+        hold = "30s"
+        unknown = "reluctant"
+        """
+
+    def run_programs(self, *names):
+        def process(index, name):
+            return SimpleNamespace(pid=10**7 + index, name=lambda: name, parents=list)
+
+        found = [process(index, name) for index, name in enumerate(names)]
+        self.patch(psutil, 'process_iter', lambda: found)
+
+    def test_while_one_of_them_runs_it_has_that_mood(self):
+        self.run_programs('bash')
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+        self.run_programs('bash', 'obs.exe', 'SteamWebHelper')
+        self.go(10)
+        self.assertEqual(self.mood, 'going-on-holiday')
+        self.assertEqual(self.words('busy-with'), 'SteamWebHelper, obs.exe run')
+        self.run_programs('bash')
+        self.go(30)
+        self.assertEqual(self.mood, 'going-on-holiday')
+        self.go(15)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_where_programs_cannot_be_seen_it_has_a_mood_of_its_own(self):
+        def refuse():
+            raise OSError('no /proc')
+
+        self.patch(psutil, 'process_iter', refuse)
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'reluctant')
+
+
+class DiskSection(Case):
+    TEXT = """\
+        [disk]
+        least = "20 GB"
+        enough = "30 GB"
+        path = "/builds"
+        mood = "offline"
+        hold = "30s"
+        unknown = "reluctant"
+        """
+
+    def setUp(self):
+        super().setUp()
+        self.free = {}
+        self.patch(shutil, 'disk_usage', lambda path: SimpleNamespace(free=self.free[str(path)]))
+
+    def test_too_little_space_where_builds_go_makes_it_offline_until_there_is_enough(self):
+        self.free = {'/builds': 25 * GB}
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'eager')
+        self.free = {'/builds': 19 * GB}
+        self.go(10)
+        self.assertEqual((self.mood, self.words('disk')), ('offline', '19 GB free'))
+        self.free = {'/builds': 29 * GB}
+        self.go(120)
+        self.assertEqual(self.mood, 'offline')
+        self.free = {'/builds': 30 * GB}
+        self.go(45)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_without_a_path_it_is_the_workers_folder(self):
+        self.free = {str(self.basedir): 1 * GB}
+        self.start('[disk]\nleast = "2 GB"\n')
+        self.assertEqual(self.mood, 'offline')
+
+    def test_a_disk_that_cannot_be_read_has_a_mood_of_its_own(self):
+        def refuse(path):
+            raise OSError(5, 'Input/output error')
+
+        self.patch(shutil, 'disk_usage', refuse)
+        self.start(self.TEXT)
+        self.assertEqual(self.mood, 'reluctant')
+        self.assertEqual(self.words('disk'), 'unknown: /builds: Input/output error')
+
+
+class CommandSection(Case):
+    def setUp(self):
+        super().setUp()
+        self.answer = self.basedir / 'answer'
+        self.program = self.basedir / 'program'
+        self.program.write_text(f'#!/bin/sh\necho >> "{self.basedir}/runs"\n. "{self.answer}"\n')
+        self.program.chmod(0o755)
+        self.text = """\
+            [command]
+            run = "PROGRAM"
+            every = "2m"
+            timeout = "1s"
+            hold = "3m"
+            unknown = "offline"
+            """.replace('PROGRAM', str(self.program))
+
+    def runs(self):
+        return len((self.basedir / 'runs').read_text().splitlines())
+
+    def test_what_it_prints_is_the_mood(self):
+        self.answer.write_text('echo reluctant: a call')
+        self.start(self.text)
+        self.assertEqual((self.mood, self.words('command')), ('reluctant', 'a call'))
+        self.answer.write_text('echo auto')
+        self.go(118)
+        self.assertEqual(self.runs(), 1)
+        self.go(2)
+        self.assertEqual((self.runs(), self.mood), (2, 'reluctant'))
+        self.go(181)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_one_that_hangs_is_ended_and_its_mood_is_unknown(self):
+        self.answer.write_text('exec sleep 60')
+        self.start(self.text)
+        self.assertEqual(self.mood, 'offline')
+        self.assertIn('did not end within 1 s', self.words('command'))
+
+    def test_one_that_fails_keeps_the_last_good_answer_for_a_while(self):
+        self.answer.write_text('echo reluctant')
+        self.start(self.text)
+        self.answer.write_text('exit 3')
+        self.go(350)
+        self.assertEqual(self.mood, 'reluctant')
+        self.go(20)
+        self.assertEqual(self.mood, 'offline')
+        self.assertIn('ended with exit code 3', self.words('command'))
+
+
+class PublishSection(Case):
+    def test_others_read_automatic_unless_details_is_true(self):
+        self.screen.seconds = 120
+        self.start('[idle]\nfor = "15m"\n')
+        sent = self.sent
+        self.assertEqual(
+            (sent.mood, sent.source, sent.reason, sent.idle, sent.until),
+            (Mood.RELUCTANT, 'automatic', None, None, None),
+        )
+        self.assertNotIn('keyboard', sent.to_wire())
+        self.assertEqual(status.load(self.basedir).idle, 120)
+        self.write('[idle]\nfor = "15m"\n[publish]\ndetails = true\n')
+        self.go(1)
+        sent = self.sent
+        self.assertEqual((sent.source, sent.idle), ('idle', 120))
+        self.assertEqual(sent.reason, 'keyboard or mouse used 2 min ago')
+
+    def test_words_that_grow_older_are_no_news(self):
+        self.start('[idle]\nfor = "15m"\n[publish]\ndetails = true\n')
+        sent = self.reporter._link.sent
+        before = len(sent)
+        for minutes in range(1, 10):
+            self.screen.seconds = 60 * minutes
+            self.go(10)
+        self.assertLessEqual(len(sent) - before, 9)
+
+
+class TheFile(Case):
+    def test_a_bad_file_never_replaces_a_good_one(self):
+        self.start('[idle]\nfor = "15m"\n')
+        lines = LogLines(self)
+        self.write('[idle]\nfor = 15\n')
+        self.go(5)
+        self.assertEqual(self.mood, 'reluctant')
+        known = status.load(self.basedir)
+        self.assertIn('line 2: [idle] for must be a duration in quotes', known.problem)
+        self.assertIn('the last good one counts', known.problem)
+        self.assertEqual(len(lines.ours()), 1)
+        self.write('')
+        self.go(1)
+        self.assertEqual((self.mood, status.load(self.basedir).problem), ('eager', None))
+
+    def test_a_new_file_makes_no_mood_flap_that_it_does_not_change(self):
+        self.screen.seconds = 3600
+        self.start('[idle]\nfor = "15m"\n[disk]\nleast = "1 kB"\n[load]\nbusy = 1\n')
+        sent = self.reporter._link.sent
+        self.reactor.threads.hang = True
+        self.write('owner = "Ann"\n[idle]\nfor = "16m"\n[disk]\nleast = "1 kB"\n[load]\nbusy = 2\n')
+        self.go(2)
+        self.assertEqual(self.sent.facts['owner'], 'Ann')
+        self.assertEqual({one.mood for one in sent[1:]}, {Mood.EAGER})
+        self.reactor.threads.let_go()
+
+    def test_after_a_restart_the_last_good_one_counts_still(self):
+        self.start('[idle]\nfor = "15m"\n')
+        self.reporter.stopService()
+        self.write('[idle\n')
+        self.reporter.startService()
+        self.go(1)
+        self.assertEqual(self.mood, 'reluctant')
+
+    def test_a_bad_file_with_no_good_one_before_it_lets_nothing_start(self):
+        self.start('[idle\n')
+        self.assertEqual((self.mood, self.source()), ('offline', 'settings'))
+        self.write('')
+        self.go(1)
+        self.assertEqual(self.mood, 'eager')
+
+    def test_the_owners_word_is_above_all_of_it(self):
+        self.start('[idle]\nfor = "15m"\notherwise = "offline"\n')
+        self.assertEqual(self.mood, 'offline')
+        word.save(self.basedir, Word(mood=Mood.EAGER, id='w'))
+        self.go(1)
+        self.assertEqual((self.mood, self.sent.source), ('eager', 'owner'))
+        word.save(self.basedir, Word(id='x'))
+        self.go(1)
+        self.assertEqual((self.mood, self.sent.source), ('offline', 'automatic'))
+
+    def test_a_defect_in_all_of_it_does_not_keep_the_owners_word_from_being_heard(self):
+        self.start('')
+        for name in ('look', 'says'):
+            self.patch(self.reporter._automatic, name, lambda now: 1 / 0)
+            word.save(self.basedir, Word(mood=Mood.OFFLINE, id=name))
+            self.go(1)
+            self.assertEqual((self.mood, self.sent.word), ('offline', name))
+            self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+
+    def test_the_lowest_of_what_applies_wins_and_the_order_is_shown(self):
+        self.load.value = 5.0
+        self.start('[load]\nbusy = 1\n[idle]\nfor = "15m"\n[disk]\nleast = "1000 PB"\n')
+        known = status.load(self.basedir)
+        self.assertEqual((known.mood, known.source), ('offline', 'disk'))
+        self.assertEqual([one.source for one in known.authority], ['disk', 'idle', 'load'])
+
+    def test_a_clock_that_jumps_an_hour_ends_no_hold_time(self):
+        self.start('[idle]\nfor = "15m"\nhold = "10m"\n')
+        self.screen.seconds = 5 * 3600
+        self.go(15 * 60 + 20)
+        self.assertEqual(self.mood, 'reluctant')
+        for hours in (1, -1, 1):
+            self.jumped += hours * 3600
+            self.reactor.rightNow += hours * 3600
+            self.go(60)
+            self.assertEqual(self.mood, 'reluctant')
+        self.go(9 * 60)
+        self.assertEqual(self.mood, 'eager')
+
+
+class Keys(SynchronousTestCase):
+    def test_each_that_can_stand_in_the_file_is_shown_here(self):
+        every = {('', name) for name in keys(Settings)}
+        every |= {(WINDOW, name) for name in keys(WindowKeys)}
+        every |= {(name, one) for name, section in SECTIONS.items() for one in keys(section)}
+        self.assertGreater(len(every), 40)
+        self.assertEqual(every - set(shown_here()), set())
+
+
+class OnAMaster(MasterCase):
+    proto = 'pb'
+
+    @async_to_deferred
+    async def test_the_master_acts_on_it_and_does_not_learn_why(self) -> None:
+        await self.start(names=('w1',), services=[Balancer()])
+        path = store.path(self.worker_dir('w1'))
+        path.write_text('[disk]\nleast = "1000 PB"\n')
+        await self.until(lambda: self.mood('w1') == 'offline')
+        standing = self.balancer.standing('w1')
+        self.assertEqual((standing.source, standing.reason), ('automatic', None))
+        await self.request()
+        await self.stays(lambda: not HeldStep.running)
+        path.unlink()
+        await self.started(1)
+        self.let_all_go()
