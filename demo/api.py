@@ -29,6 +29,19 @@ class Api:
         """The page of the web UI."""
         return self._fetch(urllib.request.Request(self._url))  # noqa: S310  http, ours
 
+    def plugin(self) -> str:
+        """What the browser loads of the Balancer's page first."""
+        return self._fetch(
+            urllib.request.Request(f'{self._url}plugins/balancer/scripts.js')  # noqa: S310  ours
+        )
+
+    def moods(self) -> dict[str, str]:
+        """As the master knows them, by worker's name."""
+        answer = self._json(
+            urllib.request.Request(f'{self._url}api/v2/balancer/workers')  # noqa: S310  as above
+        )
+        return {one['name']: one['mood'] for one in answer['balancer_workers']}
+
     def names(self) -> dict[int, str]:
         """Of the workers, by id."""
         return {one['workerid']: one['name'] for one in self._list('workers', '')}

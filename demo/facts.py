@@ -12,6 +12,9 @@ import attrs
 from demo.decision import Decision
 from demo.scene import Scene
 
+# What owners say at the end, so that a request waits for all of them.
+REFUSALS = {'anna': 'board meeting', 'ben': 'gone home', 'dan': 'sold the house'}
+
 
 @attrs.frozen
 class Since:
@@ -43,4 +46,5 @@ class Facts:
     holiday: Since
     drained: Drained
     protocols: dict[str, str]
-    page: bool  # the web UI was served
+    page: bool  # the web UI was served, with the Balancer's page in it
+    why: str  # what the command line said of a request for which nobody was willing

@@ -68,7 +68,7 @@ class Show:
         self._view.say('Starting a master, two workers on PB and two on msgpack.')
         site.start()
         self._view.heading = f'buildbot-balancer demo: {site.url}'
-        self._view.say(f"Buildbot's web UI: {site.url}")
+        self._view.say(f"Buildbot's web UI: {site.url}, the Balancer's page: {site.url}#/balancer")
         stage = Stage(site, self._view, self._stop)
         facts = Story(stage).tell()
         self._stop.ends = None

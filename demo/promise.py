@@ -8,6 +8,7 @@ from typing import Callable
 
 import attrs
 
+from demo.facts import REFUSALS
 from demo.facts import Facts
 from demo.facts import Since
 from demo.scene import SUCCESS
@@ -91,7 +92,13 @@ def _both_protocols(facts: Facts) -> Iterator[str]:
 
 def _page_served(facts: Facts) -> Iterator[str]:
     if not facts.page:
-        yield 'The master did not serve its web UI.'
+        yield "The master did not serve its web UI with the Balancer's page."
+
+
+def _explained(facts: Facts) -> Iterator[str]:
+    for part in (*REFUSALS.values(), facts.holiday.worker):
+        if part not in facts.why:
+            yield f'"why" did not name "{part}": {facts.why}'
 
 
 PROMISES = (
@@ -103,5 +110,6 @@ PROMISES = (
     Promise('No reluctant machine was taken while an eager one was free.', _eager_first),
     Promise('The reluctant machine helped out when no eager one was free.', _reluctant_helps),
     Promise('Workers on PB and on msgpack were used.', _both_protocols),
-    Promise('The web UI was served.', _page_served),
+    Promise("The web UI was served, with the Balancer's page.", _page_served),
+    Promise('"why" named each owner for whom a request waited.', _explained),
 )

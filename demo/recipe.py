@@ -32,7 +32,7 @@ c['protocols'] = {
     'pb': {'port': 'tcp:$pb:interface=127.0.0.1'},
     'msgpack_experimental_v7': {'port': Loopback($msgpack)},
 }
-c['www'] = {'port': 'tcp:$www:interface=127.0.0.1', 'plugins': {}}
+c['www'] = {'port': 'tcp:$www:interface=127.0.0.1'}  # the configurator adds the page
 
 names = $names
 c['workers'] = [worker.Worker(name, 'pw', max_builds=1) for name in names]

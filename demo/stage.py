@@ -10,6 +10,7 @@ from demo import scene
 from demo.api import ApiError
 from demo.errors import DemoError
 from demo.processes import ProcessError
+from demo.processes import run
 from demo.scene import Scene
 from demo.screen import Screen
 from demo.site import PROTOCOLS
@@ -83,6 +84,15 @@ class Stage:
             except ApiError as e:
                 raise DemoError(str(e)) from e
         return made
+
+    def why(self, request: int) -> str:
+        """What the command line says of it."""
+        self._stop.check()
+        try:
+            return run('buildbot-balancer', 'why', str(request), '--url', self.site.url).strip()
+        except ProcessError as e:
+            self._stop.check()
+            raise DemoError(str(e)) from e
 
     def owner_says(self, name: str, command: str, *more: str) -> None:
         """On the command line, and waits until it has returned."""

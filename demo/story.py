@@ -8,6 +8,7 @@ import attrs
 from demo.api import ApiError
 from demo.drain import Drain
 from demo.errors import DemoError
+from demo.facts import REFUSALS
 from demo.facts import Drained
 from demo.facts import Facts
 from demo.facts import Since
@@ -41,6 +42,8 @@ class Story:
         quiet = self._quiet_moment()
         drained = self._resume(drained)
         self._complete()
+        why = self._nobody_is_willing()
+        self._complete()
         return Facts(
             requests=tuple(self.requests),
             quiet=quiet,
@@ -51,6 +54,7 @@ class Story:
             drained=drained,
             protocols=PROTOCOLS,
             page=self._page(),
+            why=why,
         )
 
     def _everybody_is_eager(self) -> None:
@@ -124,6 +128,26 @@ class Story:
         self._owner_says(DRAINED, 'resume')
         return done
 
+    def _nobody_is_willing(self) -> str:
+        """One request waits for all owners; what there is to be read of it."""
+        for name, reason in REFUSALS.items():
+            self._owner_says(name, 'set', 'offline', '--reason', reason)
+        self.stage.until(self._all_refuse, LONG, 'The master did not hear the owners.')
+        (request,) = self._submit(1)
+        self.stage.say(f'$ buildbot-balancer why {request} --url {self.stage.site.url}')
+        said = self.stage.why(request)
+        for line in said.splitlines():
+            self.stage.say(f'  {line}')
+        self._owner_says(STEADY, 'resume')
+        return said
+
+    def _all_refuse(self) -> bool:
+        try:
+            moods = self.stage.site.api.moods()
+        except ApiError as e:
+            raise DemoError(str(e)) from e
+        return set(moods.values()) <= {'offline', 'going-on-holiday'}
+
     def _submit(self, count: int) -> list[int]:
         made = self.stage.submit(count)
         self.requests.extend(made)
@@ -166,6 +190,7 @@ class Story:
 
     def _page(self) -> bool:
         try:
-            return '<html' in self.stage.site.api.page()
+            api = self.stage.site.api
+            return '<html' in api.page() and 'alancer' in api.plugin()
         except ApiError:
             return False

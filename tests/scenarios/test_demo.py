@@ -176,6 +176,7 @@ GOOD = Facts(
     ),
     protocols={'anna': PB, 'ben': MSGPACK, 'cleo': PB, 'dan': MSGPACK},
     page=True,
+    why='0 of 4 workers: cleo, board meeting, gone home, sold the house',
 )
 
 
@@ -224,6 +225,10 @@ class PromisesOfTheDemo(SynchronousTestCase):
         builds = (*GOOD.scene.builds, build(3, 'ben'))
         said = self.broken(scene=Scene((), GOOD.scene.requests, builds))
         self.assertIn('Request 3 ran on ben, and no decision says so', said)
+
+    def test_a_why_that_leaves_somebody_out(self) -> None:
+        said = self.broken(why='0 of 4 workers: cleo, board meeting, gone home')
+        self.assertIn('"why" did not name "sold the house"', said)
 
     def test_a_protocol_that_nothing_used_and_a_missing_page(self) -> None:
         said = self.broken(protocols={**GOOD.protocols, 'eve': 'null'}, page=False)
