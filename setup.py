@@ -33,12 +33,17 @@ setup(
     license='GPL-2.0-or-later',
     python_requires='>=3.9',
     packages=find_packages(include=['buildbot_balancer', 'buildbot_balancer.*']),
-    package_data={'buildbot_balancer': ['py.typed']},
+    package_data={
+        'buildbot_balancer': ['py.typed'],
+        'buildbot_balancer.www.page': ['VERSION', 'static/*'],
+    },
     install_requires=[
         'attrs>=22.2',
         'click>=8',
         'requests>=2.28',
         'rich>=13',
+        'tomli>=2; python_version < "3.11"',  # later Pythons have it as tomllib
+        'tzdata; sys_platform == "win32"',  # which has no time zones of its own
         'zope.interface>=5',
     ],
     extras_require={
@@ -55,6 +60,8 @@ setup(
             'mypy-zope>=1.0.5',
             'parameterized>=0.9',
             'playwright>=1.40',
+            'psycopg2-binary>=2.9',
+            'pymysql>=1.0',
             'pytest>=8',
             'pytest-xdist>=3.5',
             'ruff~=0.17.6',  # each release brings rules; all are on here
@@ -65,6 +72,7 @@ setup(
     entry_points={
         'console_scripts': ['buildbot-balancer = buildbot_balancer.cli.main:main'],
         'buildbot.steps': entries('steps.group', 'StepGroup'),
+        'buildbot.www': ['balancer = buildbot_balancer.www.page.application:ep'],
         'buildbot.util': [
             *entries('master.balancer', 'Balancer'),
             *entries('master.configurator', 'BalancerConfigurator'),
@@ -81,6 +89,8 @@ setup(
                 'MaxLoad',
                 'Willing',
             ),
+            *entries('availability.schedule', 'Availability'),
+            *entries('master.hours', 'Window'),
             *entries('locks.branch', 'BranchLock'),
             *entries('locks.group', 'WorkerGroupLock'),
             *entries('policy.affinity', 'Affinity'),
@@ -88,6 +98,7 @@ setup(
             *entries('policy.fastest', 'FastestFirst'),
             *entries('policy.gate', 'Gate'),
             *entries('policy.tiers', 'Tiers'),
+            *entries('www.authz', 'BalancerControlEndpointMatcher'),
             *entries(
                 'policy.scorers',
                 'EagerFirst',

@@ -19,6 +19,8 @@ const MEANINGS = {
   incapable: 'Lacks something that the request requires. Waiting does not help.',
   incompatible: 'Runs as an instance of another type at present.',
   load: 'Has too much else to do. It is asked again when its load falls.',
+  'closes-soon': 'Closes for the day before a build of this builder would be over.',
+  'duration-unknown': 'Closes soon, and no past build tells how long one of this builder takes.',
   'load-unknown': 'Has not said its load, and the policy wants to know it.',
   lock: 'A lock that the build needs is held. Those who hold it are on the page of locks.',
   'lock-limit': 'A lock has never as many units as the build wants. Waiting does not help.',
