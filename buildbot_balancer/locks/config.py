@@ -51,6 +51,13 @@ def newest(config: Any, real: Any) -> Any:
     return _index.of(config).get((type(real), real.lockName))
 
 
+def named(config: Any) -> dict[tuple[Any, str], Any]:
+    """The lock ids that a MasterConfig names, by their ``lockClass`` and name; not to be changed.
+    What a renderable will give is not among them.
+    """
+    return _index.of(config)
+
+
 class _Index:
     """The locks of the last config: all real locks ask for theirs at a reconfig."""
 

@@ -102,8 +102,12 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         """As workerToGroup says."""
         return self._groups.get(workername, None)
 
+    def is_group(self, name: str) -> bool:
+        """Some worker is said to be in it."""
+        return name in self.workerToGroup.values()
+
     def limit_of(self, group: Group) -> int | None:
         """A worker's own units are limited by its name too, if no group is called so."""
-        if group.own and group.name in self.workerToGroup.values():
+        if group.own and self.is_group(group.name):
             return self.maxCount
         return self.maxCountForGroup.get(group.name, self.maxCount)

@@ -33,6 +33,7 @@ class Waiter:
     requester: Any
     access: Any
     turn: Turn
+    since: float  # of the semaphore's clock
     via: Any = None  # the door that it came through
     deferred: defer.Deferred[Any] | None = None
     reserved: bool = False
@@ -66,7 +67,7 @@ class Line:
         kept = self._kept_turns.pop(id(requester), None)
         again = kept is not None and kept[0]() is requester
         turn = kept[1] if kept is not None and again else turns.next(requester)
-        return self.adopt(Waiter(requester, access, turn, via))
+        return self.adopt(Waiter(requester, access, turn, turns.clock(), via))
 
     def adopt(self, waiter: Waiter) -> Waiter:
         self._waiters[id(waiter.requester)] = waiter

@@ -10,11 +10,17 @@ import attrs
 
 @attrs.frozen
 class Share:
-    """What one requester has, is offered or waits for."""
+    """What one requester has, is offered or waits for.
+
+    `since`: of the semaphore's clock; None is unknown. `reserved`: it is kept for one that is
+    about to start.
+    """
 
     requester: Any
     mode: str
     count: int
+    since: float | None = attrs.field(default=None, eq=False)
+    reserved: bool = attrs.field(default=False, eq=False)
 
 
 @attrs.frozen

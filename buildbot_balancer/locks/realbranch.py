@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from buildbot_balancer.locks.branch import BranchLock
 
 
+LABEL = 200  # characters of a branch's name
+NO_BRANCH = '(no branch)'
+EMPTY = '(empty)'
+
+
 class BranchDoor(Door):
     """The branch is that of whoever asks, so that it is known without any rendering."""
 
@@ -69,7 +74,9 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
         self.lockName = name
         self.config_version = -1
         self.description = f'<BranchLock({name})>'
-        self.table: Table[str | None] = Table(name, self._limit, self._describe, self._opened)
+        self.table: Table[str | None] = Table(
+            name, self._limit, self._describe, self._opened, label
+        )
         self._door = BranchDoor(self)
 
     def __repr__(self) -> str:
@@ -108,7 +115,7 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
         for claim in self._door.claims:
             semaphore = self._door.known_for(claim.owner, claim.access)
             if semaphore is not None and semaphore not in claim.semaphores:
-                semaphore.adopt(claim.owner, claim.access)
+                semaphore.adopt(claim.owner, claim.access, claim.semaphores[0])
                 claim.semaphores.append(semaphore)
         for old in self.table.all().values():
             for requester in old.came_through(self._door):
@@ -127,3 +134,8 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
 
     def _opened(self, branch: str | None) -> None:
         self._door.release_subs.deliver()
+
+
+def label(branch: str | None) -> str:
+    """As people are told; '' would be all branches."""
+    return NO_BRANCH if branch is None else clean(branch, LABEL) or EMPTY

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from buildbot_balancer.locks.group import WorkerGroupLock
 
 
+LABEL = 200  # characters of a group's name
+
+
 class Group(NamedTuple):
     """`own`: of one worker that is in no group. It may be called as a group is."""
 
@@ -108,7 +111,9 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
         self.busy: set[WorkerDoor] = set()  # those with claims
         self._doors: dict[str, WorkerDoor] = {}
         self._members: dict[Group, set[WorkerDoor]] = {}
-        self.table: Table[Group] = Table(name, self._limit, self._describe, self._opened)
+        self.table: Table[Group] = Table(
+            name, self._limit, self._describe, self._opened, self.label
+        )
 
     def __repr__(self) -> str:
         return self.description
@@ -189,10 +194,15 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
         old, new = self.table.of(before), self.table.of(group)
         for claim in door.claims:
             if door.follows(claim.access) and new not in claim.semaphores:
-                new.adopt(claim.owner, claim.access)
+                new.adopt(claim.owner, claim.access, claim.semaphores[0])
                 claim.semaphores.append(new)
         for requester in old.came_through(door):
             old.move(requester, new)
+
+    def label(self, group: Group) -> str:
+        """As people are told; a worker may be called as a group is."""
+        name = clean(group.name, LABEL)
+        return f'worker {name}' if group.own and self.lockid.is_group(group.name) else name
 
     # for the table
 

@@ -10,41 +10,25 @@ from collections.abc import Iterable
 from typing import Any
 from typing import Callable
 
-import attrs
 from buildbot.locks import LockAccess
 from buildbot.util.eventual import eventually
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from twisted.internet import defer
 
+from buildbot_balancer.explain.event import HELD
+from buildbot_balancer.explain.event import WAITED
 from buildbot_balancer.locks import requester as who
+from buildbot_balancer.locks.holds import Hold
+from buildbot_balancer.locks.holds import Units
+from buildbot_balancer.locks.holds import check
+from buildbot_balancer.locks.holds import covers
 from buildbot_balancer.locks.line import Line
 from buildbot_balancer.locks.line import State
 from buildbot_balancer.locks.line import Waiter
 from buildbot_balancer.locks.picture import Picture
 from buildbot_balancer.locks.picture import Share
 from buildbot_balancer.locks.turns import Turns
-
-
-@attrs.define(eq=False)
-class _Hold:
-    requester: Any
-    access: Any
-    counted: bool  # False: a second claim of an owner that holds as much already
-
-
-@attrs.define(eq=False)
-class _Units:
-    """What is taken, by holders or by offers."""
-
-    counting: int = 0
-    exclusive: int = 0
-
-    def add(self, access: Any, sign: int = 1) -> None:
-        if access.mode == 'counting':
-            self.counting += sign * access.count
-        else:
-            self.exclusive += sign
 
 
 class Semaphore:
@@ -58,6 +42,7 @@ class Semaphore:
 
     def __init__(self, name: str, maxCount: int | None = 1, turns: Turns | None = None) -> None:
         self.lockName = name
+        self.group = ''  # the worker, group or branch that it counts for, as people are told
         self.maxCount = maxCount
         self.turns = turns or Turns()
         self.description = f'<Semaphore({name}, {maxCount})>'
@@ -65,9 +50,12 @@ class Semaphore:
         # No reference leads from here back to this object, so that it goes with its last user.
         self.used: Callable[[Semaphore], None] = _nothing  # called when `idle` may have changed
         self.opened: Callable[[Semaphore], None] = _nothing  # called as subscribers are
-        self._held = _Units()
-        self._offered = _Units()
-        self._holds: dict[int, list[_Hold]] = {}
+        # (HELD or WAITED, requester, seconds): somebody has let go, or has what it waited for. A
+        # request's wait ends with a reservation, and is told by whoever reserves.
+        self.told: Callable[[str, Any, float], None] = _quiet
+        self._held = Units()
+        self._offered = Units()
+        self._holds: dict[int, list[Hold]] = {}
         self._line = Line()
 
     def __repr__(self) -> str:
@@ -80,7 +68,7 @@ class Semaphore:
             return True
         waiter = self._line.of(requester)
         if waiter is not None and waiter.state is State.OFFERED:
-            return _covers(waiter.access, access) or self._fits(access, waiter)
+            return covers(waiter.access, access) or self._fits(access, waiter)
         first = self._first()
         if first is not None and first is not waiter:
             turn = self.turns.last(requester) if waiter is None else waiter.turn
@@ -93,15 +81,18 @@ class Semaphore:
         # the same lock twice in one list: Buildbot asks for both and then claims both
         counted = self.isAvailable(owner, access)
         assert counted or self._has(owner, access), 'ask for isAvailable() first'
-        _check(access)
+        check(access)
         if not access.count:
             return
         self._line.forget_turn(owner)
         waiter = self._line.of(owner)
         if waiter is not None:
             self._leave(waiter)
-        self._hold(owner, access, counted=counted)
+        now = self.turns.clock()
+        self._hold(Hold(owner, access, counted, now))
         self._wake()
+        if waiter is not None and not waiter.reserved:
+            self.told(WAITED, owner, now - waiter.since)
 
     def release(self, owner: Any, access: Any) -> None:
         assert isinstance(access, LockAccess)
@@ -113,6 +104,7 @@ class Semaphore:
             del self._holds[id(owner)]
         if hold.counted:
             self._held.add(access, -1)
+            self.told(HELD, owner, self.turns.clock() - hold.since)
         self._opened()
 
     def isOwner(self, owner: Any, access: Any) -> bool:
@@ -149,6 +141,7 @@ class Semaphore:
         else:
             self._take_back_offers()
             self._wake()
+            self.used(self)
 
     # what others can ask
 
@@ -217,7 +210,7 @@ class Semaphore:
             return False
         if access.count:
             waiter = self._line.of(requester)
-            if waiter is not None and waiter.reserved and _covers(waiter.access, access):
+            if waiter is not None and waiter.reserved and covers(waiter.access, access):
                 return True  # twice in one list: the larger of the two is kept
             if waiter is None:
                 waiter = self._line.make(requester, access, self.turns, via)
@@ -244,6 +237,7 @@ class Semaphore:
             return waiter is not None
         self.give_up(new)
         self._line.hand_over(waiter, new)
+        self.used(self)
         return True
 
     def give_up(self, requester: Any) -> None:
@@ -254,10 +248,19 @@ class Semaphore:
             self._leave(waiter)
             self._opened()
 
-    def adopt(self, owner: Any, access: Any) -> None:
-        """`owner` holds it in fact, whatever the limit says: nothing is granted by this."""
-        self._hold(owner, access, counted=True)
+    def adopt(self, owner: Any, access: Any, of: Semaphore | None = None) -> None:
+        """`owner` holds it in fact, whatever the limit says: nothing is granted by this. `of`:
+        where it does so since it claimed it.
+        """
+        since = None if of is None else of.since(owner, access)
+        now = self.turns.clock()
+        self._hold(Hold(owner, access, True, now if since is None else since))
         self._take_back_offers()
+
+    def since(self, owner: Any, access: Any) -> float | None:
+        """When it was claimed."""
+        hold = self._hold_of(owner, access)
+        return None if hold is None else hold.since
 
     def came_through(self, via: Any) -> list[Any]:
         """Who of the line came through that door."""
@@ -274,7 +277,7 @@ class Semaphore:
             return
         self._leave(old)
         if old.deferred is not None:
-            new = Waiter(requester, old.access, old.turn, old.via, old.deferred)
+            new = Waiter(requester, old.access, old.turn, old.since, old.via, old.deferred)
             to._line.enqueue(to._line.adopt(new))
         elif not (old.reserved and to.reserve(requester, old.access, old.via)):
             # it was woken already: it will ask there, and wait there if it must
@@ -300,20 +303,20 @@ class Semaphore:
 
     # how it works
 
-    def _hold(self, owner: Any, access: Any, *, counted: bool) -> None:
-        self._holds.setdefault(id(owner), []).append(_Hold(owner, access, counted))
-        if counted:
-            self._held.add(access)
+    def _hold(self, hold: Hold) -> None:
+        self._holds.setdefault(id(hold.requester), []).append(hold)
+        if hold.counted:
+            self._held.add(hold.access)
         self.used(self)
 
-    def _hold_of(self, owner: Any, access: Any) -> _Hold | None:
+    def _hold_of(self, owner: Any, access: Any) -> Hold | None:
         """One that counts nothing first, so that the units stay taken until the last."""
         found = [hold for hold in self._holds.get(id(owner), ()) if hold.access == access]
         return min(found, key=lambda hold: hold.counted, default=None)
 
     def _has(self, owner: Any, access: Any) -> bool:
         holds = self._holds.get(id(owner), ())
-        return any(hold.counted and _covers(hold.access, access) for hold in holds)
+        return any(hold.counted and covers(hold.access, access) for hold in holds)
 
     def _fits(self, access: Any, own: Waiter | None = None) -> bool:
         """Beside all that is taken; `own`: but for what is offered to this one."""
@@ -373,22 +376,20 @@ class Semaphore:
         self._line.leave(waiter)
 
 
-def _covers(has: Any, access: Any) -> bool:
-    if has.mode == 'exclusive':
-        return True
-    return bool(access.mode == 'counting' and access.count <= has.count)
+def _shares(entries: Iterable[Hold | Waiter]) -> tuple[Share, ...]:
+    return tuple(
+        Share(one.requester, one.access.mode, one.access.count, one.since, _is_reserved(one))
+        for one in entries
+    )
 
 
-def _check(access: Any) -> None:
-    assert isinstance(access, LockAccess)
-    assert access.mode in {'counting', 'exclusive'}
-    assert isinstance(access.count, int)
-    assert access.count == 1 if access.mode == 'exclusive' else access.count >= 0
-
-
-def _shares(entries: Iterable[_Hold | Waiter]) -> tuple[Share, ...]:
-    return tuple(Share(one.requester, one.access.mode, one.access.count) for one in entries)
+def _is_reserved(entry: Hold | Waiter) -> bool:
+    return isinstance(entry, Waiter) and entry.reserved
 
 
 def _nothing(_: Semaphore) -> None:
+    """Nobody wants to know."""
+
+
+def _quiet(kind: str, requester: Any, seconds: float) -> None:
     """Nobody wants to know."""

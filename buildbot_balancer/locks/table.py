@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable
+from typing import Any
 from typing import Callable
 from typing import Generic
 from typing import TypeVar
@@ -12,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from buildbot_balancer.locks.semaphore import Semaphore
 from buildbot_balancer.locks.turns import Turns
+from buildbot_balancer.locks.watch import Watch
 
 Key = TypeVar('Key', bound=Hashable)
 
@@ -29,12 +31,15 @@ class Table(Generic[Key]):
         limit: Callable[[Key], int | None],
         describe: Callable[[Key], str],
         opened: Callable[[Key], None],
+        label: Callable[[Key], str],
     ) -> None:
         self.turns = Turns()
+        self.watch: Watch | None = None
         self._name = name
         self._limit = limit
         self._describe = describe
         self._opened = opened
+        self._label = label
         self._known: WeakValueDictionary[Key, Semaphore] = WeakValueDictionary()
         self._busy: dict[Key, Semaphore] = {}
 
@@ -48,6 +53,8 @@ class Table(Generic[Key]):
             semaphore.description = self._describe(key)
             semaphore.opened = functools.partial(self._told, key)
             semaphore.used = functools.partial(self._used, key)
+            semaphore.group = self._label(key)
+            semaphore.told = functools.partial(self._heard, key)
             self._known[key] = semaphore
         return semaphore
 
@@ -59,9 +66,19 @@ class Table(Generic[Key]):
             self._busy.pop(key, None)
         else:
             self._busy[key] = semaphore
+        if self.watch is not None:
+            self.watch.changed(self._name, semaphore.group)
+
+    def _heard(self, key: Key, kind: str, requester: Any, seconds: float) -> None:
+        if self.watch is not None:
+            self.watch.ended(kind, self._name, self._label(key), requester, seconds)
 
     def all(self) -> dict[Key, Semaphore]:
         return dict(self._known)
+
+    def busy(self) -> list[Semaphore]:
+        """Those that somebody holds or waits for."""
+        return list(self._busy.values())
 
     def update(self, turns: Turns) -> None:
         """The limits and the order of the lock may be others now."""
@@ -69,4 +86,5 @@ class Table(Generic[Key]):
         for key, semaphore in self.all().items():
             semaphore.turns = turns
             semaphore.description = self._describe(key)
+            semaphore.group = self._label(key)
             semaphore.setMaxCount(self._limit(key))

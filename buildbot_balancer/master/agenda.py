@@ -31,6 +31,7 @@ class Agenda:
         self._numbers = count()
         self._of_builder: dict[str, list[Lane]] = {}
         self._of_worker: dict[str, list[Lane]] = {}
+        self._locked: dict[str, set[str]] = {}  # workers, by builder
         self._where: dict[int, tuple[Lane, Any]] = {}  # by request, with its key
         self._heads: SortedList[_Head] = SortedList()
 
@@ -88,6 +89,10 @@ class Agenda:
             lane.entries.remove((key, request))
             self._rehead(lane)
 
+    def waiting(self) -> Iterator[tuple[Any, int, str]]:
+        """(key, request, builder) of all, in no order."""
+        return ((key, request, lane.builder) for request, (lane, key) in self._where.items())
+
     def key_of(self, request: int) -> Any:
         return self._where[request][1]
 
@@ -104,7 +109,8 @@ class Agenda:
         """It may have a place, and may take what it refused before."""
         self.free.add(worker)
         for lane in self._of_worker.get(worker, ()):
-            lane.open.add(worker)
+            if worker not in self._locked.get(lane.builder, ()):
+                lane.open.add(worker)
 
     def worker_full(self, worker: str) -> None:
         """It takes nothing, whoever asks, until it changes."""
@@ -113,13 +119,30 @@ class Agenda:
     def builder_changed(self, builder: str) -> None:
         """All its workers are worth another look."""
         self.free |= self.workers_of(builder)
+        locked = self._locked.get(builder, set())
         for lane in self._of_builder.get(builder, ()):
             if len(lane.open) < len(lane.workers):
-                lane.open = set(lane.workers)
+                lane.open = set(lane.workers - locked)
 
     def refused(self, lane: Lane, worker: str) -> None:
         """The worker takes no request of this lane until it changes."""
         lane.open.discard(worker)
+
+    def lock(self, builder: str, worker: str) -> None:
+        """No build of the builder can start there until `unlock`, whatever changes."""
+        self._locked.setdefault(builder, set()).add(worker)
+        for lane in self._of_builder.get(builder, ()):
+            lane.open.discard(worker)
+
+    def unlock(self, builder: str, worker: str) -> None:
+        self._locked.get(builder, set()).discard(worker)
+        for lane in self._of_builder.get(builder, ()):
+            if worker in lane.workers:
+                lane.open.add(worker)
+
+    def unlock_all(self) -> None:
+        """It is told of no one: they are open when something changes."""
+        self._locked.clear()
 
     # what is next
 
@@ -153,6 +176,7 @@ class Agenda:
         lane = self._lanes.get((builder, workers))
         if lane is None:
             lane = Lane(next(self._numbers), builder, workers)
+            lane.open -= self._locked.get(builder, set())
             self._by_number[lane.number] = lane
             self._lanes[builder, workers] = lane
             self._of_builder.setdefault(builder, []).append(lane)

@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.schedule import Availability
+from buildbot_balancer.master import scrape
 from buildbot_balancer.policy.policy import Policy
 
 ORDERS = ('request', 'builder', 'worker')
@@ -33,13 +35,15 @@ class Arguments:
     recheck: Any = 30
     ageing: Any = None
     max_running: Any = None
+    metrics: Any = scrape.PAGE
 
     def problems(self) -> Iterator[str]:
         """A sentence each."""
         yield from self._builder_problems()
         yield from self._number_problems()
         yield from self._order_problems()
-        yield from self._not_yet()
+        yield from self._availability_problems()
+        yield from scrape.problems(self.metrics)
         moods = [mood.label for mood in Mood]
         if self.unreported not in moods:
             yield f'unreported must be one of {", ".join(moods)}, not {self.unreported!r}'
@@ -85,10 +89,16 @@ class Arguments:
                 f' builders={self.builders!r}'
             )
 
-    def _not_yet(self) -> Iterator[str]:
-        """Parts of the design that this version would ignore."""
-        if self.availability is not None:
-            yield 'availability= is not supported by this version'
+    def _availability_problems(self) -> Iterator[str]:
+        given = [] if self.availability is None else self.availability
+        if not isinstance(given, (list, tuple)):
+            yield f'availability must be a list of util.Availability, not {given!r}'
+            return
+        for one in given:
+            if isinstance(one, Availability):
+                yield from one.problems()
+            else:
+                yield f'availability: {one!r} is no util.Availability'
 
 
 def _policy_problems(name: str, policy: Any) -> Iterator[str]:

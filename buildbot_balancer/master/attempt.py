@@ -15,6 +15,7 @@ from buildbot_balancer.availability.text import describe
 from buildbot_balancer.locks.requester import ASKING
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import Outlook
+from buildbot_balancer.master.obstacles import in_the_way
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.ranking import Ranking
 from buildbot_balancer.policy.verdict import Answer
@@ -37,6 +38,7 @@ class Attempt:
     can_start: Callable[[Any, Any], Any]
     next_worker: Callable[[Any, list[Any], Any], Any] | None = None
     note: str = ''
+    stuck: bool = False  # it waits for a build that waits for it
     refused: dict[str, Verdict] = attrs.field(factory=dict)
 
     @property
@@ -123,7 +125,7 @@ class Attempt:
         able = [n for n, v in self.verdicts().items() if v.answer is not Answer.NEVER]
         deadlock = await self.engine.parents.deadlock(self.builder, self.breq, able)
         if deadlock is not None:
-            self.note = deadlock.sentence
+            self.note, self.stuck = deadlock.sentence, True
 
     def verdicts(self) -> dict[str, Verdict]:
         """Of all workers that could not take it, by name."""
@@ -153,6 +155,8 @@ class Attempt:
                 for name, one in scored.items()
                 if name != chosen and name not in verdicts
             ),
+            locks=() if chosen is not None else in_the_way(self.outlook),
+            stuck=self.stuck,
             note=clean(self.note, 300),
         )
 

@@ -49,7 +49,7 @@ class Backlog:
         """These builders, by id; what waits for them is told anew."""
         self._names = dict(names)
         self._urgency = urgency
-        waiting = list(self.queue.in_order())
+        waiting = self.queue.in_order()
         await self._intake.serve(names)
         for pending in waiting:
             if pending.id in self.queue:

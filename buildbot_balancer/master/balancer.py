@@ -16,11 +16,16 @@ from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.control import Control
 from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.history import History
+from buildbot_balancer.master.measures import Measures
 from buildbot_balancer.master.parts import Parts
 from buildbot_balancer.master.parts import assemble
+from buildbot_balancer.master.scrape import PAGE
 from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.master.sight import Sight
 
 
 class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
@@ -45,6 +50,27 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
     def engine(self) -> Engine | None:
         """None while the service does not run."""
         return None if self._parts is None else self._parts.engine
+
+    @property
+    def sight(self) -> Sight | None:
+        """What is shown of requests, workers, locks and builders; None while it does not run."""
+        return None if self._parts is None or not self._begun else self._parts.sight
+
+    @property
+    def measures(self) -> Measures | None:
+        """For the page's own path; None where they are not to be had there."""
+        parts = self._parts
+        if parts is None or parts.engine.settings.metrics != PAGE:
+            return None
+        return parts.measures
+
+    @property
+    def history(self) -> History | None:
+        return None if self._parts is None or not self._begun else self._parts.history
+
+    @property
+    def control(self) -> Control | None:
+        return None if self._parts is None or not self._begun else self._parts.control
 
     def checkConfig(self, *args: Any, **kwargs: Any) -> None:
         for problem in self.problems(*args, **kwargs):
@@ -91,6 +117,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         for finding in checks.findings(settings, self.master.config):
             say(finding)
         if self._begun:
+            await parts.look_at_config(self.master)
             await self._distribute(parts)
         if self.running:  # Buildbot's own wake at a reconfig came before our new settings
             self.master.botmaster.maybeStartBuildsForAllBuilders()
@@ -106,8 +133,11 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             # for, and counted with the builds that run.
             await self.master.botmaster.brd.activity_lock.run(lambda: None)
             parts.engine.fleet.builds.adopt(self.master)
+            await parts.remember()
+            await parts.look_at_config(self.master)
             await parts.link.start()
             self._begun = True
+            await parts.show()
             await self._distribute(parts)
         # on a master that is at work already, everything is looked at anew
         self.master.botmaster.maybeStartBuildsForAllBuilders()

@@ -47,6 +47,9 @@ def against_config(settings: Settings, names: Names) -> Iterator[str]:
     yield from _without_builder('builders', settings.builders or (), names)
     yield from _without_builder('policies', (glob for glob, _ in settings.policies), names)
     yield from _without_builder('max_running', settings.max_running, names)
+    for hours in settings.availability:
+        if not _matches(hours.worker_glob, names.workers):
+            yield f'availability: {hours.worker_glob!r} matches no worker'
     if names.prioritized and settings.order not in (None, 'builder'):
         yield (
             f"order={settings.order!r} would ignore c['prioritizeBuilders']; say order='builder',"

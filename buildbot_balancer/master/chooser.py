@@ -46,7 +46,8 @@ class BalancedBuildChooser(BasicBuildChooser):  # type: ignore[misc]  # Buildbot
                 return None, None
             # either it starts now, or it is left for the next pass
             self._removeBuildRequest(breq)
-            place = await self._place(breq)
+            with self._engine.timed():
+                place = await self._place(breq)
             if place is not None:
                 return place, breq
             if not anybody:  # nor for the requests behind it

@@ -49,6 +49,12 @@ def is_paused(worker: Any) -> bool:
     return bool(worker.isPaused())
 
 
+def pause_reason(worker: Any) -> str | None:
+    """As the person who paused it typed it."""
+    reason = worker._pause_reason  # noqa: SLF001  there is no accessor
+    return str(reason) if reason and worker.isPaused() else None
+
+
 def is_graceful(worker: Any) -> bool:
     return bool(worker._graceful)  # noqa: SLF001  there is no accessor
 

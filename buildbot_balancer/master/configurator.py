@@ -17,6 +17,7 @@ from buildbot_balancer.master import checks
 from buildbot_balancer.master.balancer import Balancer
 
 TITLE = 'util.BalancerConfigurator'
+PAGE = 'balancer'  # in c['www']['plugins']
 
 
 @implementer(IConfigurator)
@@ -34,6 +35,7 @@ class BalancerConfigurator:
         if not isinstance(services, list):
             # at once: Buildbot itself would go on and trip over it
             config.error(f"c['services'] must be a list, not {services!r}", always_raise=True)
+        _add_page(config_dict)
         outline = Outline.of(config_dict)
         for problem in (*self._add_to(services, outline), *locks.problems(outline)):
             config.error(f'{TITLE}: {problem}')
@@ -51,3 +53,11 @@ class BalancerConfigurator:
         service = Balancer(*self._args, **self._kwargs)
         services.append(service)
         return list(checks.against_config(service.planned(), checks.names_of(outline)))
+
+
+def _add_page(config_dict: dict[str, Any]) -> None:
+    """Buildbot loads a page only where the config names it. What is no dict is Buildbot's to say."""
+    www = config_dict.get('www')
+    plugins = www.get('plugins', {}) if isinstance(www, dict) else None
+    if isinstance(plugins, dict) and PAGE not in plugins:
+        config_dict['www'] = {**(www or {}), 'plugins': {**plugins, PAGE: {}}}

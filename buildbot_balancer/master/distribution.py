@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 from typing import Callable
 
@@ -22,6 +23,7 @@ from buildbot_balancer.master.ordering import Ordering
 from buildbot_balancer.master.ordering import Pairs
 from buildbot_balancer.master.overlays import Overlays
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.roll import Distributed
 from buildbot_balancer.master.selection import Selection
 from buildbot_balancer.master.settings import Settings
 from buildbot_balancer.master.starter import Starter
@@ -64,6 +66,20 @@ class Distribution:
         if self._distributor is not None:
             self._distributor.lock_opened(requests)
 
+    def distributed(self) -> Distributed | None:
+        """What there is to be seen; None where Buildbot's own distributor is in place."""
+        ours, backlog = self._distributor, self._backlog
+        if ours is None or backlog is None:
+            return None
+        ordering = ours.ordering
+        return Distributed(
+            entries=lambda: chain(ours.agenda.waiting(), ours.parking.waiting()),
+            pending=backlog.get,
+            breq=backlog.breq,
+            by_builder=ordering.order == 'builder',
+            sequence=ordering.sequence,
+        )
+
     # in and out
 
     async def put_in(self, settings: Settings) -> None:
@@ -72,6 +88,8 @@ class Distribution:
             async with self._distributor.activity_lock:
                 await self._configure(settings, self._backlog, self._distributor)
             return
+        if self._master.botmaster.brd.parent is None:
+            return  # a master that shuts down has taken it away, and starts nothing any more
         backlog = self._backlog = Backlog(self._master, self._reactor, self._engine.complaints)
         new = self._distributor = self._make(backlog)
         backlog.came, backlog.went = new.request_came, self._went

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from twisted.internet import defer
 from twisted.internet import task
@@ -23,37 +22,27 @@ from twisted.python.failure import Failure
 from buildbot_balancer.log import failed
 from buildbot_balancer.master.agenda import Agenda
 from buildbot_balancer.master.backlog import Backlog
+from buildbot_balancer.master.barriers import Barriers
 from buildbot_balancer.master.calls import Calls
 from buildbot_balancer.master.explainer import Explainer
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.limits import Limits
 from buildbot_balancer.master.look import Look
+from buildbot_balancer.master.look import Outcome
+from buildbot_balancer.master.news import News
 from buildbot_balancer.master.opinions import Opinions
 from buildbot_balancer.master.ordering import Ordering
 from buildbot_balancer.master.parking import Parked
 from buildbot_balancer.master.parking import Parking
 from buildbot_balancer.master.parking import Reason
 from buildbot_balancer.master.patience import patience
+from buildbot_balancer.master.pending import Pending
 from buildbot_balancer.master.urgency import Key
 
 WAIT = 0.1  # seconds for which the loop waits for one builder before it goes on to the next
 EACH = 1e-6  # seconds: twenty times what it costs to look at one worker of a builder anew
 A_BEAT = 200  # parked requests that are looked at anew at each beat
 LEAST = 0.05  # seconds: a moment that has just passed is no reason to spin
-
-
-@attrs.define
-class News:
-    """What was heard while a look went on."""
-
-    woken: bool = False
-    workers: set[str] = attrs.field(factory=set)
-    requests: set[int] = attrs.field(factory=set)
-
-    def helps(self, request: int, reason: Reason) -> bool:
-        if request in self.requests or (self.woken and reason.unnamed):
-            return True
-        return not self.workers.isdisjoint(reason.workers)
 
 
 class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Buildbot has no types
@@ -78,9 +67,11 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         self.agenda = agenda
         self.ordering = ordering
         self.parking = Parking()
+        self.barriers = Barriers(self._barrier_opened)
         self._limits = limits
         self._backlog = backlog
         self._look = look
+        self._releases = look.releases
         self._opinions = opinions
         self._explainer = explainer
         self._calls = calls
@@ -116,7 +107,10 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
             self._beat.start(recheck, now=False)
         self._recheck = recheck
         parked = self.parking.all()
+        self._releases.forget_requests()
+        self.barriers.forget()
         self.agenda.set_builders(workers)
+        self.ordering.everything_changed()
         for one in parked:  # its builder may have got the worker that it waits for
             self.agenda.add(one.builder, one.request, one.key)
         self._changed()
@@ -137,6 +131,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
             if timer is not None and timer.active():
                 timer.cancel()
         self._explainer.stop()
+        self.barriers.stop()
         self._calls.cancel()  # a hook that never answers holds up nobody
         yield super().stopService()
 
@@ -147,6 +142,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         for builder in new_builders:
             self._heard(builder, None)
             self.agenda.builder_changed(builder)
+            self.ordering.everything_changed()
             self._again(self.parking.builder_woken(builder))
         self._changed()
 
@@ -168,6 +164,7 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         """It may have a place, or another opinion of who may have it."""
         self._opinions.forget(worker)
         self.agenda.worker_changed(worker)
+        self.ordering.worker_changed(worker)
         for builder in self._held:
             self._heard(builder, worker)
         self._again(self.parking.worker_changed(worker, self.agenda.builders_of(worker)))
@@ -183,15 +180,28 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         self._again(one for one in parked if one is not None)
         self._changed()
 
+    def _barrier_opened(self, builder: str, worker: str | None) -> None:
+        """A lock that each of its requests needs, on one worker or (None) on all."""
+        if worker is not None:
+            self.agenda.unlock(builder, worker)
+            self.ordering.worker_changed(worker)
+            self._again(self.parking.worker_changed(worker, [builder]))
+            if builder in self._held:
+                self._heard(builder, worker)
+        self._changed()
+
     def request_came(self, builder: str, request: int, key: Key) -> None:
         """Or it has another priority than before."""
         self.parking.leave(request)
+        self.ordering.request_changed(request)
         self.agenda.add(builder, request, key)
         self._changed()
 
     def request_went(self, request: int) -> None:
         self.agenda.discard(request)
         self.parking.leave(request)
+        self.ordering.request_changed(request)
+        self._releases.gone(request)
 
     # the loop
 
@@ -235,6 +245,8 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         """False: nothing can start."""
         going_on = self.can_distribute and not self._stopping
         found = await self.ordering.next(self._may) if going_on else None
+        while found is not None and not self._could_start(*found):
+            found = await self.ordering.next(self._may)
         if found is None:
             if going_on:
                 self._explainer.soon(self.agenda.heads)
@@ -247,11 +259,25 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         return True
 
     def _may(self, builder: str) -> bool:
-        return builder not in self._held and self._limits.may_start(builder, self._held)
+        if builder in self._held or not self._limits.may_start(builder, self._held):
+            return False
+        return self.barriers.may_start(builder)
+
+    def _could_start(self, lane: Lane, request: int, only: str | None) -> bool:
+        """No lock is in the way that each of the lane needs; where one is, the worker is out."""
+        free = [only] if only is not None else [one for one in lane.open if one in self.agenda.free]
+        return not all(self._is_barred(lane.builder, worker) for worker in free)
+
+    def _is_barred(self, builder: str, worker: str) -> bool:
+        if self.barriers.may_start_on(builder, worker):
+            return False
+        self.agenda.lock(builder, worker)
+        return True
 
     async def _try(self, lane: Lane, request: int, only: str | None) -> None:
         try:
-            await self._attempt(lane, request, only)
+            with self._look.timed():
+                await self._attempt(lane, request, only)
         except defer.CancelledError:
             pass  # the distributor leaves
         except Exception:
@@ -264,39 +290,70 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
     async def _attempt(self, lane: Lane, request: int, only: str | None) -> None:
         pending = self._backlog.get(request)
         if pending is None:
-            self.agenda.discard(request)
+            self.request_went(request)
             return
         if self.distribute_only_waited_childs and not await self._backlog.has_parent(pending):
             self._park(lane, request, Reason(unnamed=True))
             return
+        outcome = await self._look_at(lane, pending, only)
+        self._take_in(lane, outcome)
+        if self._backlog.get(request) is None:  # it has started
+            self.request_went(request)
+
+    async def _look_at(self, lane: Lane, pending: Pending, only: str | None) -> Outcome:
+        """`only`: the worker whose turn it is."""
         free = self.agenda.free if only is None else [only]
         workers = [name for name in free if name in lane.open]
         waiting = self.agenda.requests_of(lane.builder)
         outcome = await self._look.at(lane, pending, workers, waiting)
         others = [name for name in self.agenda.free if name in lane.open]
-        if only is not None and request in outcome.parked and len(others) > 1:
-            # not on the worker whose turn it is; before it is parked all others are asked
-            waiting = self.agenda.requests_of(lane.builder)
-            outcome = await self._look.at(lane, pending, others, waiting)
+        if only is None or not outcome.parked or len(others) <= 1:
+            return outcome
+        if self.ordering.order == 'worker' and pending.id in outcome.parked:
+            self._pass_over(lane, pending.id, only, outcome.parked.pop(pending.id))
+            return outcome
+        # before it is parked all others are asked
+        return await self._look.at(lane, pending, others, self.agenda.requests_of(lane.builder))
+
+    def _take_in(self, lane: Lane, outcome: Outcome) -> None:
         news = self._held[lane.builder]
         for worker in outcome.full - news.workers:
             self.agenda.worker_full(worker)
         for worker in outcome.shut - news.workers:
             self.agenda.refused(lane, worker)
         for one, reason in outcome.parked.items():
-            if not news.helps(one, reason):  # else it is looked at anew
+            if news.helps(one, reason):  # it is looked at anew
+                self.ordering.request_changed(one)
+            else:
                 self._park(lane, one, reason)
+        if outcome.barred:
+            self.barriers.learn(lane.builder, outcome.barred)
+            for worker in [one for one in lane.open if one in self.agenda.free]:
+                self._is_barred(lane.builder, worker)
+
+    def _pass_over(self, lane: Lane, request: int, worker: str, reason: Reason) -> None:
+        """It waits for the turn of another worker."""
+        if not self._held[lane.builder].helps(request, reason):
+            self.ordering.pass_over(request, worker)
 
     def _park(self, lane: Lane, request: int, reason: Reason) -> None:
         if request not in self.agenda:
             return  # it was claimed or cancelled meanwhile
         key = self.agenda.key_of(request)
         self.agenda.discard(request)
+        self.ordering.request_changed(request)
         # a reconfig may have given the builder other workers while the request was looked at
         all_workers = self.agenda.workers_of(lane.builder)
         only = all_workers if reason.only is None else reason.only
         self.parking.park(Parked(request, lane.builder, key, only, reason))
+        alike = None if self._has_own_order(lane.builder) else (lane.builder, only)
+        self._releases.sleep(request, key, reason.locks, alike)
         self._set_timer()
+
+    def _has_own_order(self, builder: str) -> bool:
+        """Its ``nextBuild`` is asked about all that could start."""
+        found = self.botmaster.builders.get(builder)
+        return found is not None and bool(found.config.nextBuild)
 
     def _again(self, parked: Iterable[Parked]) -> None:
         for one in parked:
@@ -313,7 +370,10 @@ class BalancedDistributor(BuildRequestDistributor):  # type: ignore[misc]  # Bui
         """So that an event that nobody heard costs a delay, and never a build."""
         self._all_at = self._reactor.seconds()
         self._opinions.clear()
+        self.barriers.look_again()
+        self.agenda.unlock_all()
         self.agenda.everything_changed()
+        self.ordering.everything_changed()
         self._changed()
 
     def _set_timer(self) -> None:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from random import Random
 from typing import Any
+from typing import Callable
 
 import attrs
 from buildbot.process.build import Build
@@ -95,6 +97,7 @@ class Engine:
         self._wakes = wakes
         self._releases = releases
         self.random = random or Random()
+        self.timed: Callable[[], Any] = contextlib.nullcontext  # around each look at a request
 
     def now(self) -> float:
         return float(self._reactor.seconds())
@@ -147,9 +150,9 @@ class Engine:
             )
         return ranking
 
-    def started(self, requests: list[int]) -> None:
-        for request in requests:
-            self.decisions.started(request)
+    def started(self, breqs: list[Any]) -> None:
+        for breq in breqs:
+            self.decisions.started(breq.id)
 
     def reserve(self, outlook: Outlook, breq: Any, place: Any) -> list[Pair]:
         """Keeps all locks for this start, or none of them: returns those that cannot be had."""

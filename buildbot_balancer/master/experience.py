@@ -20,10 +20,11 @@ from buildbot_balancer.log import failed
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.pastbuilds import PastBuilds
 from buildbot_balancer.policy.affinity import Affinity
+from buildbot_balancer.policy.ends import EndsInTime
 from buildbot_balancer.policy.fastest import FastestFirst
 from buildbot_balancer.policy.past import PastBuild
 
-Learner = Union[FastestFirst, Affinity]
+Learner = Union[FastestFirst, Affinity, EndsInTime]
 
 MOST = 10_000  # builds that are read at the start
 AT_ONCE = 500  # builds that are learned, or asked for, before others have their turn

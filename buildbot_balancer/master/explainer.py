@@ -9,13 +9,12 @@ from typing import Any
 
 from twisted.internet import defer
 
-from buildbot_balancer.availability.text import clean
 from buildbot_balancer.log import failed
-from buildbot_balancer.master.attempt import Attempt
 from buildbot_balancer.master.backlog import Backlog
+from buildbot_balancer.master.budget import Budget
 from buildbot_balancer.master.engine import Engine
-from buildbot_balancer.policy.decision import Decision
-from buildbot_balancer.policy.verdict import Answer
+from buildbot_balancer.master.engine import Outlook
+from buildbot_balancer.master.findings import Findings
 from buildbot_balancer.policy.verdict import Verdict
 
 AT_ONCE = 3000.0  # workers that are asked about for explanations alone
@@ -31,27 +30,21 @@ class Explainer:
         self._reactor = reactor
         self._engine = engine
         self._backlog = backlog
-        self._left = AT_ONCE
-        self._left_at = reactor.seconds()
+        self._findings = Findings(master, engine)
+        self._budget = Budget(reactor.seconds, AT_ONCE, A_SECOND)
         self._timer: Any = None
         self._explaining: defer.Deferred[None] | None = None
 
-    async def say(self, builder: Any, breq: Any, verdicts: Mapping[str, Verdict], note: str) -> str:
+    async def say(
+        self,
+        builder: Any,
+        breq: Any,
+        verdicts: Mapping[str, Verdict],
+        note: str,
+        outlook: Outlook | None = None,
+    ) -> str:
         """Keeps the reason; returns the note, to which a deadlock with a parent may have come."""
-        if not note:
-            able = [name for name, one in verdicts.items() if one.answer is not Answer.NEVER]
-            deadlock = await self._engine.parents.deadlock(builder, breq, able)
-            note = deadlock.sentence if deadlock is not None else ''
-        self._engine.decisions.waits(
-            Decision.of(
-                verdicts,
-                request=breq.id,
-                builder=builder.name,
-                at=self._engine.now(),
-                note=clean(note, 300),
-            )
-        )
-        return note
+        return await self._findings.say(builder, breq, verdicts, note, outlook)
 
     def soon(self, heads: Any) -> None:
         """Of those that nobody has explained lately."""
@@ -80,27 +73,17 @@ class Explainer:
             pending = self._backlog.get(request)
             if builder is None or pending is None or self._is_recent(request):
                 continue
-            if not self._may_cost(len(builder.config.workernames)):
+            if not self._budget.may_spend(len(builder.config.workernames)):
                 return
             breq = await self._backlog.breq(pending)
             if breq is not None:
                 await self._explain(builder, breq)
 
     async def _explain(self, builder: Any, breq: Any) -> None:
-        outlook = await self._engine.outlook(builder, breq)
-        attempt = Attempt(self._engine, builder, breq, outlook, builder.canStartBuild)
+        decision = await self._findings.look(builder, breq)
         looked_at = self._is_recent(breq.id)  # meanwhile, and more closely
         if self._backlog.get(breq.id) is not None and not looked_at:
-            await self.say(builder, breq, attempt.verdicts(), '')
+            self._engine.decisions.waits(decision)
 
     def _is_recent(self, request: int) -> bool:
         return self._engine.decisions.is_recent(request, self._engine.settings.recheck)
-
-    def _may_cost(self, workers: int) -> bool:
-        now = self._reactor.seconds()
-        self._left = min(AT_ONCE, self._left + (now - self._left_at) * A_SECOND)
-        self._left_at = now
-        if self._left < min(workers, AT_ONCE):
-            return False
-        self._left -= workers
-        return True

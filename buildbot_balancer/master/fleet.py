@@ -34,6 +34,8 @@ LOST = 'lost'  # its connection is lost
 COUNTED = 'counted'  # the number of its builds is another one
 LOAD = 'load'  # what others make of load on its machine is less, or known now
 FACTS = 'facts'  # it says of itself something else than before
+HEARD = 'heard'  # a report came, whatever it says
+ATTACHED = 'attached'  # its connection is up
 
 
 @attrs.define(eq=False)
@@ -54,7 +56,8 @@ class _Entry:
 
 
 class Fleet:
-    """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD and FACTS.
+    """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD, FACTS,
+    HEARD and ATTACHED.
 
     `caps_of(name, now)`: what keeps its mood down from the master's side.
     """
@@ -102,6 +105,7 @@ class Fleet:
             entry.attached_at = self._reactor.seconds()
             entry.announcement = _announcement(worker, connection)
         self._settle(worker, entry)
+        self._told(ATTACHED, worker)
         return _announces(worker)
 
     def detached(self, worker: Any) -> None:
@@ -129,6 +133,7 @@ class Fleet:
         for name, load in self._foreign(worker, report.host).items():
             if load is not None and _falls(foreign.get(name), load):
                 self._told(LOAD, compat.worker_named(self._master, name))
+        self._told(HEARD, worker)
         return report
 
     def change_caps(self, worker: Any, change: Callable[[], None]) -> None:

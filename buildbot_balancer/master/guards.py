@@ -38,7 +38,7 @@ class Keeper(Protocol):
 
 
 @attrs.frozen(eq=False)
-class _Kept:
+class Kept:
     requester: Any
     access: Any
 
@@ -48,7 +48,7 @@ class Guard:
 
     def __init__(self, lock: Any, overlays: Overlays) -> None:
         self.lock = lock
-        self._kept: list[_Kept] = []
+        self._kept: list[Kept] = []
         overlays.put(lock, 'isAvailable', self._available)
         overlays.put(lock, 'claim', self._claim)
 
@@ -57,13 +57,13 @@ class Guard:
         if not self.lock.isAvailable(None, access):
             return False
         if access.count:
-            self._kept.append(_Kept(requester, access))
+            self._kept.append(Kept(requester, access))
         return True
 
     def hand_over(self, old: Any, new: Any, access: Any) -> None:
         found = self._find(old, access_of(access))
         if found is not None:
-            self._kept[self._kept.index(found)] = _Kept(new, found.access)
+            self._kept[self._kept.index(found)] = Kept(new, found.access)
 
     def give_up(self, requester: Any, access: Any) -> None:
         if self._drop(requester, access):
@@ -77,13 +77,17 @@ class Guard:
         """The accesses."""
         return [kept.access for kept in self._kept]
 
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        return tuple(self._kept)
+
     def _drop(self, requester: Any, access: Any) -> bool:
         found = self._find(requester, access_of(access))
         if found is not None:
             self._kept.remove(found)
         return found is not None
 
-    def _find(self, requester: Any, access: Any) -> _Kept | None:
+    def _find(self, requester: Any, access: Any) -> Kept | None:
         for kept in self._kept:
             if kept.requester is requester and _alike(kept.access, access):
                 return kept
@@ -133,6 +137,11 @@ class Guards:
         if guard is None:
             guard = self._guards[id(lock)] = Guard(lock, self._overlays)
         return guard
+
+    def kept(self, lock: Any) -> tuple[Kept, ...]:
+        """What is reserved on one of Buildbot's own."""
+        guard = self._guards.get(id(lock))
+        return () if guard is None else guard.kept
 
     def take_off(self) -> None:
         self._overlays.take_off()

@@ -11,6 +11,8 @@ the receivers on connections (link.py):
 - ``builder.maybeStartBuild``: the last look, in the same turn in which the build starts;
 - ``wfb.buildStarted`` for the time of a start, and ``build.startBuild``: starts.py;
 - ``isAvailable`` and ``claim`` of Buildbot's own real locks: guards.py;
+- ``claim``, ``release`` and the waits of the same, ``botmaster.getLockByID`` and a WorkerLock's
+  ``getLockForWorker``: witness.py and reallocks.py, for who holds and waits since when;
 - ``botmaster.brd.BuildChooser``: our chooser for the builders that are served.
 """
 
@@ -33,7 +35,7 @@ from buildbot_balancer.master.workerlocks import WorkerLocks
 
 
 class Hooks:
-    """`on_started(requests)` is called with the ids of the requests whose build has started."""
+    """`on_started(breqs)` is called with the requests whose build has started."""
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class Hooks:
         complaints: Complaints,
         reservations: Reservations,
         pauses: Pauses,
-        on_started: Callable[[list[int]], None],
+        on_started: Callable[[list[Any]], None],
     ) -> None:
         self._master = master
         self._fleet = fleet
@@ -164,5 +166,5 @@ class Hooks:
         self._fleet.builds.started(worker.workername, wfb, build)
         self._shielded(self._fleet.build_started, worker)
         if result is True:
-            self._shielded(self._on_started, [breq.id for breq in breqs])
+            self._shielded(self._on_started, list(breqs))
         return result

@@ -12,7 +12,7 @@ Entry = tuple[Any, int]  # the key by which requests are ordered, and the id of 
 
 class Lane:
     """`open`: the workers that have not refused all of its requests since something last changed
-    about them.
+    about them, and where no lock is known to be held that each of its requests needs.
     """
 
     __slots__ = ('builder', 'entries', 'head', 'number', 'open', 'workers')

@@ -12,6 +12,7 @@ Each receiver belongs to one connection, so a worker can speak only for itself.
 from __future__ import annotations
 
 from typing import Any
+from typing import Callable
 
 from twisted.internet import defer
 from twisted.python.failure import Failure
@@ -29,6 +30,9 @@ from buildbot_balancer.master.throttle import Throttle
 METHOD = 'perspective_balancer'
 COMMAND_ID = 'buildbot-balancer'
 SEND_TIMEOUT = 10.0  # seconds; a call on a lost connection may never be answered
+HELD_BACK = 'held-back'
+REFUSED = 'refused'
+TAKEN = 'taken'
 COMPLAIN_EVERY = 60.0  # seconds between two lines about one worker's reports
 
 
@@ -78,8 +82,17 @@ class _Line:
 
 
 class Link:
-    def __init__(self, master: Any, reactor: Any, fleet: Fleet) -> None:
+    """`reported(end)` is called for each report: taken, refused, or held back for another."""
+
+    def __init__(
+        self,
+        master: Any,
+        reactor: Any,
+        fleet: Fleet,
+        reported: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._master = master
+        self._reported = reported
         self.reactor = reactor
         self._fleet = fleet
         self._lines: dict[str, _Line] = {}
@@ -156,6 +169,7 @@ class Link:
         if self._lines.get(line.worker.workername) is not line:
             return None  # the connection was replaced, or the service takes its leave
         if not line.throttle.admits(payload):
+            self._reported(HELD_BACK)
             self._say_often(line.worker.workername)
             return None
         return self.hear(line, payload)
@@ -166,8 +180,10 @@ class Link:
         try:
             report = self._fleet.hear(line.worker, line.connection, payload)
         except WireError as e:
+            self._reported(REFUSED)
             self._complain(line.worker.workername, str(e))
             return str(e)
+        self._reported(TAKEN)
         if report is not None:
             self._answer(line, report)
         return None

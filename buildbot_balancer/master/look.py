@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.master.backlog import Backlog
+from buildbot_balancer.master.barriers import in_the_way
 from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import first_in_the_way
@@ -16,8 +17,11 @@ from buildbot_balancer.master.explainer import Explainer
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.parking import Reason
 from buildbot_balancer.master.pending import Pending
+from buildbot_balancer.master.reasons import needed_everywhere
 from buildbot_balancer.master.reasons import reason_for
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.reservations import Pair
+from buildbot_balancer.master.rows import Obstacle
 from buildbot_balancer.master.selection import Choice
 from buildbot_balancer.master.selection import Selection
 from buildbot_balancer.master.starter import Started
@@ -30,12 +34,13 @@ SOON = 5.0  # seconds after which a database that failed is asked again
 @attrs.define(eq=False)
 class Outcome:
     """`full`: workers that take nothing now. `shut`: that take nothing of this lane. `parked`: the
-    requests that cannot start, and why.
+    requests that cannot start, and why. `barred`: locks that all requests of the builder need.
     """
 
     full: set[str] = attrs.field(factory=set)
     shut: set[str] = attrs.field(factory=set)
     parked: dict[int, Reason] = attrs.field(factory=dict)
+    barred: list[Pair] = attrs.field(factory=list)
 
 
 class Look:
@@ -56,8 +61,11 @@ class Look:
         self._backlog = backlog
         self._selection = selection
         self._starter = starter
-        self._releases = releases
+        self.releases = releases
         self._explainer = explainer
+
+    def timed(self) -> Any:
+        return self._engine.timed()
 
     async def at(
         self,
@@ -124,28 +132,32 @@ class Look:
         shut = {name for name in asked if self._selection.is_shut(builder, name)} | choice.shut
         choice.shut |= shut
         left = {name: choice.verdicts.get(name) for name in asked if name not in shut}
-        note = await self._explainer.say(builder, breq, choice.verdicts, choice.note)
+        verdicts, outlook = choice.verdicts, choice.outlook
+        note = await self._explainer.say(builder, breq, verdicts, choice.note, outlook)
+        outcome.barred = needed_everywhere(choice, left)
+        for real, access in outcome.barred:
+            for name in in_the_way(real, access, left):
+                del left[name], choice.missing[name]  # in no line: nobody would look at it then
         self._line_up(builder, choice, note)
         if left:
-            outcome.parked[breq.id] = self._wait(lane, breq, choice, left)
+            outcome.parked[breq.id] = self._wait(lane, choice, left)
 
-    def _wait(
-        self, lane: Lane, breq: Any, choice: Choice, left: dict[str, Verdict | None]
-    ) -> Reason:
-        """Asks to be told of what stands in the way on workers that would take the request."""
+    def _wait(self, lane: Lane, choice: Choice, left: dict[str, Verdict | None]) -> Reason:
+        """What stands in the way on workers that would take the request."""
         assert choice.outlook is not None  # noqa: S101
         request = choice.outlook.wanted.request
         reason = reason_for(lane, choice, left, self._recheck_at())
+        obstacles: list[Obstacle] = []
         for name, verdict in left.items():
             if verdict is None or verdict.fact != LOCK:
                 continue
             for lock, access in choice.missing.get(name, ()):
-                free = lock.isAvailable(request, access)
-                if free and id(lock) not in choice.outlook.doubled:  # since we looked
+                one = Obstacle(lock, access, request)
+                if one.is_open and id(lock) not in choice.outlook.doubled:  # since we looked
                     reason = attrs.evolve(reason, at=self._engine.now())
                 else:
-                    self._releases.wait(breq.id, request, lock, access)
-        return reason
+                    obstacles.append(one)
+        return attrs.evolve(reason, locks=tuple(obstacles))
 
     def _line_up(self, builder: Any, choice: Choice, note: str) -> None:
         """Its turn in the line of a lock, if it waits for that alone."""

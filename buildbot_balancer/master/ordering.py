@@ -18,6 +18,7 @@ from typing import NamedTuple
 from buildbot_balancer.master.agenda import Agenda
 from buildbot_balancer.master.calls import Calls
 from buildbot_balancer.master.complaints import Complaints
+from buildbot_balancer.master.lane import Entry
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.policy.views import RequestView
 from buildbot_balancer.policy.views import WorkerView
@@ -60,11 +61,31 @@ class Ordering:
         self._pairs = pairs
         self._sequence: dict[str, int] | None = None  # of builders, in this pass
         self._pass = 0
+        self._passed_over: dict[str, set[int]] = {}  # by worker, which did not take them
+
+    @property
+    def sequence(self) -> dict[str, int] | None:
+        """The builders' places in this pass; None where nobody has asked for them."""
+        return self._sequence
 
     def new_pass(self) -> None:
         """Something has changed since the builders were put in order."""
         self._sequence = None
         self._pass += 1
+
+    def pass_over(self, request: int, worker: str) -> None:
+        """It waits for the turn of another worker, until something changes."""
+        self._passed_over.setdefault(worker, set()).add(request)
+
+    def worker_changed(self, worker: str) -> None:
+        self._passed_over.pop(worker, None)
+
+    def request_changed(self, request: int) -> None:
+        for passed in self._passed_over.values():
+            passed.discard(request)
+
+    def everything_changed(self) -> None:
+        self._passed_over.clear()
 
     async def next(self, may: May) -> Next | None:
         if self.order == 'builder':
@@ -111,10 +132,23 @@ class Ordering:
         if not lanes:
             return None
         for worker in self._best_first(self._agenda.free):
-            for lane in lanes:
-                if worker in lane.open and lane.head is not None:
-                    return Next(lane, lane.head[1], worker)
+            found = self._first_for(worker, lanes)
+            if found is not None:
+                return found
+        # each worker has passed over all of them
         return _first(lanes)
+
+    def _first_for(self, worker: str, lanes: list[Lane]) -> Next | None:
+        best: tuple[Entry, Next] | None = None
+        passed = self._passed_over.get(worker, ())
+        for lane in lanes:
+            if best is not None and lane.head is not None and lane.head > best[0]:
+                break  # lanes are in the order of their first requests
+            if worker in lane.open:
+                entry = next((one for one in lane.entries if one[1] not in passed), None)
+                if entry is not None and (best is None or entry < best[0]):
+                    best = entry, Next(lane, entry[1], worker)
+        return None if best is None else best[1]
 
     async def _of_best_pair(self, may: May) -> Next | None:
         best: tuple[float, Next] | None = None

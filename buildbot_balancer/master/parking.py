@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -20,13 +21,14 @@ NOBODY: frozenset[str] = frozenset()
 class Reason:
     """`workers`: whose change may help. `unnamed`: something that names no fact said no, so that
     every wake of the builder may help. `at`: epoch seconds. `only`: the workers that could ever
-    take the request (None: as before).
+    take the request (None: as before). `locks`: the obstacles that `Releases` tells of.
     """
 
     workers: frozenset[str] = NOBODY
     unnamed: bool = False
     at: float | None = None
     only: frozenset[str] | None = None
+    locks: tuple[Any, ...] = ()
 
 
 @attrs.frozen
@@ -66,6 +68,10 @@ class Parking:
             self._unnamed.setdefault(parked.builder, set()).add(parked.request)
         if parked.reason.at is not None:
             heapq.heappush(self._due, (parked.reason.at, parked.request))
+
+    def waiting(self) -> Iterator[tuple[Any, int, str]]:
+        """(key, request, builder) of all, in no order."""
+        return ((one.key, one.request, one.builder) for one in self._parked.values())
 
     def leave(self, request: int) -> Parked | None:
         parked = self._parked.pop(request, None)

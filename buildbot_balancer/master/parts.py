@@ -1,56 +1,111 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Parts: what the service is made of while it runs, and who tells whom."""
+"""Parts: what the service is made of while it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+import importlib
+import time
 from typing import Any
 
 import attrs
 
+from buildbot_balancer.log import say
+from buildbot_balancer.master import compat
+from buildbot_balancer.master.buildersights import BuilderSights
+from buildbot_balancer.master.control import Control
+from buildbot_balancer.master.control import Listeners
+from buildbot_balancer.master.database import Database
 from buildbot_balancer.master.distribution import Distribution
-from buildbot_balancer.master.engine import GATE
 from buildbot_balancer.master.engine import Engine
+from buildbot_balancer.master.exchange import Exchange
 from buildbot_balancer.master.experience import Experience
-from buildbot_balancer.master.fleet import COUNTED
-from buildbot_balancer.master.fleet import GONE
-from buildbot_balancer.master.fleet import LOST
-from buildbot_balancer.master.fleet import WILLING
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.gates import Gates
+from buildbot_balancer.master.gauges import Gauges
 from buildbot_balancer.master.healer import Healer
+from buildbot_balancer.master.history import History
 from buildbot_balancer.master.hooks import Hooks
+from buildbot_balancer.master.hours import Hours
+from buildbot_balancer.master.ledger import Ledger
 from buildbot_balancer.master.link import Link
+from buildbot_balancer.master.locksights import LockSights
+from buildbot_balancer.master.measures import Measures
+from buildbot_balancer.master.measures import timed
 from buildbot_balancer.master.pastbuilds import PastBuilds
 from buildbot_balancer.master.pauses import Pauses
+from buildbot_balancer.master.recorder import Recorder
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.scrape import PAGE
+from buildbot_balancer.master.scrape import Port
 from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.master.sight import Sight
 from buildbot_balancer.master.wakes import Wakes
+from buildbot_balancer.master.words import Words
+
+# The rooms above this one are loaded by name: nothing here depends on what they are.
+OUTSIDE = 'buildbot_balancer.www.outside'
 
 
 @attrs.frozen(eq=False)
 class Parts:
     engine: Engine
     hooks: Hooks
+    hours: Hours
     link: Link
     healer: Healer
     pauses: Pauses
+    control: Control
     wakes: Wakes
     releases: Releases
     gates: Gates
     experience: Experience
     distribution: Distribution
+    history: History
+    recorder: Recorder
+    words: Words
+    ledger: Ledger
+    builders: BuilderSights
+    sight: Sight
+    outside: Any
+    measures: Measures
+    port: Port
 
     def configure(self, settings: Settings) -> None:
         engine = self.engine
         if settings != engine.settings:  # otherwise what gates have said so far goes on counting
             engine.settings = settings
+            self.hours.set(settings.availability)
             engine.fleet.set_rules(settings.rules)
+
+    async def look_at_config(self, master: Any) -> None:
+        """At each reconfig: builders, workers and locks may be new."""
+        builders = master.botmaster.builders
+        self.builders.know({name: await one.getBuilderId() for name, one in builders.items()})
+        await self.ledger.start()
+        given = self.engine.settings.metrics
+        await self.port.listen(None if given == PAGE else given)
+        problem = self.outside.problem(master.config.www)
+        if problem:
+            say(problem)
+
+    async def remember(self) -> None:
+        """What was said before this master was started holds again before anything starts."""
+        await self.history.start()
+        self.control.load(await self.words.load_workers(), await self.words.load_builders())
+        self.engine.fleet.set_rules(self.engine.settings.rules)
+        await self.recorder.start()
+
+    async def show(self) -> None:
+        self.sight.start()
+        await self.outside.start()
 
     async def stop(self, master: Any) -> None:
         """A master that ends takes its word with it: who attaches to the next one is held.
         One that goes on without us must first say that its word counts no more.
         """
+        await self.outside.stop()
+        self.sight.stop()
         await self.distribution.take_out()
         await self.link.stop(take_leave=bool(master.running))
         self.hooks.take_off()
@@ -60,62 +115,64 @@ class Parts:
         await self.experience.stop()
         self.engine.parents.stop()
         self.engine.stop()
+        await self.ledger.stop()  # after the guards, which lie over what it has put on locks
         self.releases.stop()
         self.healer.stop()
+        self.recorder.stop()
         self.engine.fleet.stop()
+        await self.history.stop()
+        await self.port.stop()
 
 
 def assemble(master: Any, reactor: Any) -> Parts:
-    botmaster = master.botmaster
-
-    def wake(builders: list[str]) -> None:
-        botmaster.brd.maybeStartBuildsOn(builders)  # the distributor may be another one by then
-
-    def builders_of(worker: str) -> list[str]:
-        return [builder.name for builder in botmaster.getBuildersForWorker(worker)]
-
-    wakes = Wakes(reactor, wake, builders_of)
-
-    def opened(waiters: Collection[str | int]) -> None:
-        wakes.soon(one for one in waiters if isinstance(one, str))
-        distribution.lock_opened({one for one in waiters if isinstance(one, int)})
-
-    releases = Releases(opened)
-
-    def told(event: str, worker: Any) -> None:
-        if event == WILLING:
-            wakes.worker(worker.workername)
-        elif event == COUNTED:
-            link.counted(worker)
-        elif event == LOST:
-            healer.lost(worker.workername)
-            wakes.happened(GONE, worker.workername)
-        wakes.happened(event, worker.workername)
-        if event != COUNTED:
-            distribution.worker_changed(worker.workername)
-
-    def gate_changed(worker: str) -> None:
-        wakes.happened(GATE, worker)
-        distribution.worker_changed(worker)
-
-    fleet = Fleet(master, reactor, Settings().rules, told)
-    healer = Healer(reactor, fleet.builds)
-    link = Link(master, reactor, fleet)
+    exchange = Exchange(master)
+    outside = importlib.import_module(OUTSIDE).Outside(master, reactor, exchange.request_changed)
+    wakes = Wakes(reactor, exchange.wake, exchange.builders_of)
+    releases = Releases(exchange.lock_opened)
+    fleet = Fleet(master, reactor, Settings().rules, exchange.worker_told)
+    fleet.caps_of = exchange.caps_of
     engine = Engine(master, reactor, fleet, wakes, releases)
-    pauses = Pauses(reactor, lambda builder: wakes.soon([builder]))
-    hooks = Hooks(master, fleet, engine.complaints, engine.reservations, pauses, engine.started)
+    engine.decisions.told = exchange.decided
+    pauses = Pauses(reactor, exchange.builder_changed)
+    hooks = Hooks(master, fleet, engine.complaints, engine.reservations, pauses, exchange.started)
     distribution = Distribution(
         master, reactor, engine, releases, hooks.guard_place, pauses.is_paused
     )
-    return Parts(
+    database = Database(master)
+    words = Words(database)
+    history = History(database, reactor)
+    ledger = Ledger(master, reactor, engine.guards, engine.reservations)
+    ledger.record = exchange.lock_event
+    measures = Measures()
+    engine.timed = functools.partial(timed, measures.decision_seconds, time.perf_counter)
+    measures.watch(Gauges(master, fleet, engine.decisions, distribution.distributed).all())
+    ledger.tell = outside.news.lock_changed
+    told = Listeners(worker=exchange.worker_limited, builder=exchange.builder_changed)
+    locks = LockSights(master, ledger)
+    builders = BuilderSights(pauses, exchange.waiting)
+    exchange.parts = parts = Parts(
         engine=engine,
         hooks=hooks,
-        link=link,
-        healer=healer,
+        hours=Hours(),
+        link=Link(master, reactor, fleet, exchange.reported),
+        healer=Healer(reactor, fleet.builds),
         pauses=pauses,
+        control=Control(master, fleet, pauses, words, history, reactor.seconds, told),
         wakes=wakes,
         releases=releases,
-        gates=Gates(reactor, gate_changed),
+        gates=Gates(reactor, exchange.gate_changed),
         experience=Experience(master, reactor, PastBuilds(master)),
         distribution=distribution,
+        history=history,
+        recorder=Recorder(history, reactor, fleet.standing, lambda: compat.all_workers(master)),
+        words=words,
+        ledger=ledger,
+        builders=builders,
+        sight=Sight(
+            master, reactor, engine, distribution.distributed, locks.all, builders.all, locks.named
+        ),
+        outside=outside,
+        measures=measures,
+        port=Port(measures),
     )
+    return parts

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Queue: every request that waits for a build, in the order in which they shall start."""
+"""Queue: every request that waits for a build. Which one is next is the `Agenda`'s to say."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
 from typing import Any
 from typing import Callable
 
@@ -15,56 +13,40 @@ from buildbot_balancer import log
 from buildbot_balancer.master.pending import Pending
 from buildbot_balancer.master.pending import Row
 from buildbot_balancer.master.pending import by_priority_then_age
-from buildbot_balancer.master.sortedlist import SortedList
-
-Order = Callable[[Pending], Any]  # a key; the smallest starts first, of equals the lowest id
-# The key, the id, which no two have in common, and what is known of the request.
-_Entry = tuple[Any, int, Row]
 
 
 class Queue:
-    """All in O(log n); going through it in order stands every change that is made meanwhile.
+    """All that comes and goes costs O(1)."""
 
-    `order` must not raise, and its keys must compare with one another.
-    """
-
-    def __init__(self, order: Order = by_priority_then_age) -> None:
-        self._order = order
-        self._entries: dict[int, _Entry] = {}
-        self._all: SortedList[_Entry] = SortedList()
-        self._of_builder: dict[int, SortedList[_Entry]] = {}
+    def __init__(self) -> None:
+        self._rows: dict[int, Row] = {}
         self._taken: dict[int, Pending] = {}
         self._told: list[Callable[[Pending], Any]] = []
         self._gone: list[Callable[[int], Any]] = []
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._rows)
 
     def __contains__(self, request: int) -> bool:
-        return request in self._entries
+        return request in self._rows
 
     # for who starts builds
 
+    def in_order(self) -> list[Pending]:
+        """By priority, then age; sorted at each call."""
+        found = [Pending(*row) for row in self._rows.values()]
+        return sorted(found, key=lambda one: (*by_priority_then_age(one), one.id))
+
     def first(self, builderid: int) -> Pending | None:
-        entries = self._of_builder.get(builderid)
-        entry = entries.first() if entries is not None else None
-        return Pending(*entry[2]) if entry is not None else None
-
-    def in_order(self) -> Iterator[Pending]:
-        """Over all builders."""
-        return self._still_waiting(self._all)
-
-    def of_builder(self, builderid: int) -> Iterator[Pending]:
-        return self._still_waiting(self._of_builder.get(builderid, ()))
+        return next((one for one in self.in_order() if one.builderid == builderid), None)
 
     def get(self, request: int) -> Pending | None:
-        entry = self._entries.get(request)
-        return Pending(*entry[2]) if entry is not None else None
+        row = self._rows.get(request)
+        return Pending(*row) if row is not None else None
 
     def knows(self, row: Row) -> bool:
         """It waits, and is what the row says."""
-        entry = self._entries.get(row[0])
-        return entry is not None and entry[2] == row
+        return self._rows.get(row[0]) == row
 
     def remove(self, request: int) -> Pending | None:
         """It is offered no more, for this master is about to claim it, until it is put back.
@@ -84,7 +66,7 @@ class Queue:
         pending = self._taken.pop(request, None)
         if pending is None:
             return False
-        self._insert(pending)
+        self._rows[request] = pending.row
         return True
 
     def on_added(self, told: Callable[[Pending], Any]) -> None:
@@ -105,7 +87,7 @@ class Queue:
         if self.knows(pending.row):
             return False
         is_new = pending.id not in self
-        self._insert(pending)
+        self._rows[pending.id] = pending.row
         _tell(self._told, pending, pending.id)
         return is_new
 
@@ -127,50 +109,21 @@ class Queue:
 
     def waiting(self) -> list[int]:
         """The ids of all, in no order."""
-        return list(self._entries)
+        return list(self._rows)
 
     def keep_only(self, builderids: Collection[int]) -> None:
         """Lets go of the requests of all other builders."""
-        for builderid in set(self._of_builder) - set(builderids):
-            for _, request, _ in self._of_builder[builderid]:
-                self._drop(request)
-                _tell(self._gone, request, request)
-            del self._of_builder[builderid]
+        left = [row[0] for row in self._rows.values() if row[1] not in builderids]
+        for request in left:
+            self._drop(request)
+            _tell(self._gone, request, request)
         for request, pending in list(self._taken.items()):
             if pending.builderid not in builderids:
                 del self._taken[request]
 
-    def set_order(self, order: Order) -> None:
-        """Sorts all of them anew; who goes through them just now meets no more."""
-        rows = [entry[2] for entry in self._entries.values()]
-        entries = {row[0]: (order(Pending(*row)), row[0], row) for row in rows}
-        of_builder: dict[int, list[_Entry]] = {}
-        for entry in entries.values():
-            of_builder.setdefault(entry[2][1], []).append(entry)
-        ordered = SortedList(entries.values())
-        self._of_builder = {id_: SortedList(some) for id_, some in of_builder.items()}
-        self._order, self._entries, self._all = order, entries, ordered
-
-    def _insert(self, pending: Pending) -> None:
-        entry = (self._order(pending), pending.id, pending.row)
-        self._drop(pending.id)
-        self._entries[pending.id] = entry
-        self._all.add(entry)
-        self._of_builder.setdefault(pending.builderid, SortedList()).add(entry)
-
     def _drop(self, request: int) -> Pending | None:
-        entry = self._entries.pop(request, None)
-        if entry is None:
-            return None
-        pending = Pending(*entry[2])
-        self._all.remove(entry)
-        self._of_builder[pending.builderid].remove(entry)
-        return pending
-
-    def _still_waiting(self, entries: Iterable[_Entry]) -> Iterator[Pending]:
-        for entry in entries:
-            if self._entries.get(entry[1]) is entry:  # not so after a change of the order
-                yield Pending(*entry[2])
+        row = self._rows.pop(request, None)
+        return Pending(*row) if row is not None else None
 
 
 def _tell(listeners: list[Callable[[Any], Any]], what: Any, request: int) -> None:

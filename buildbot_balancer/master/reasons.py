@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from buildbot.locks import RealMasterLock
+from buildbot.locks import RealWorkerLock
 
+from buildbot_balancer.locks.door import access_of
 from buildbot_balancer.locks.realbranch import BranchDoor
+from buildbot_balancer.locks.realgroup import WorkerDoor
 from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.parking import NOBODY
 from buildbot_balancer.master.parking import Reason
+from buildbot_balancer.master.reservations import Pair
+from buildbot_balancer.master.rows import Obstacle
 from buildbot_balancer.master.selection import Choice
 from buildbot_balancer.policy.verdict import Answer
 from buildbot_balancer.policy.verdict import Verdict
+
+STOCK = (RealMasterLock, RealWorkerLock)
 
 
 def reason_for(
@@ -29,7 +36,7 @@ def reason_for(
     moments = [one.again_at for one in verdicts.values() if one.again_at is not None]
     if unnamed:
         moments.append(recheck_at)
-    hopeless = _hopeless(verdicts)
+    hopeless = _hopeless(verdicts) | _behind_the_same(lane, choice, verdicts)
     # only those who say so are told when the lock is given back
     held = any(one.fact == LOCK for one in verdicts.values())
     return Reason(
@@ -38,6 +45,17 @@ def reason_for(
         at=min(moments, default=None),
         only=lane.workers - _never(verdicts),
     )
+
+
+def needed_everywhere(choice: Choice, asked: Mapping[str, Verdict | None]) -> list[Pair]:
+    """Where a lock stands in the way: those of Buildbot's own that any build of the builder needs,
+    whatever the request.
+    """
+    wanted = choice.outlook.wanted if choice.outlook is not None else None
+    locked = any(one is not None and one.fact == LOCK for one in asked.values())
+    if not locked or wanted is None or wanted.on is not None:
+        return []
+    return [pair for pair in wanted.everywhere if isinstance(pair[0], STOCK)]
 
 
 def _never(verdicts: Mapping[str, Verdict]) -> set[str]:
@@ -49,6 +67,30 @@ def _hopeless(verdicts: Mapping[str, Verdict]) -> set[str]:
     return {
         name for name, one in verdicts.items() if one.answer is Answer.NEVER or one.fact == LOCK
     }
+
+
+def _behind_the_same(lane: Lane, choice: Choice, verdicts: Mapping[str, Verdict]) -> set[str]:
+    """Workers that nobody asked, where it needs the very lock for which it waits elsewhere."""
+    wanted = choice.outlook.wanted if choice.outlook is not None else None
+    locked = [name for name, one in verdicts.items() if one.fact == LOCK]
+    pairs = [pair for name in locked for pair in choice.missing.get(name, ())]
+    if wanted is None or wanted.on is not None or not any(map(_stays, pairs)):
+        return set()
+    waits_for = {id(Obstacle(*pair, wanted.request).behind) for pair in pairs if _stays(pair)}
+    return {
+        name
+        for name in lane.workers.difference(verdicts)
+        if any(
+            _stays(pair) and id(Obstacle(*pair, wanted.request).behind) in waits_for
+            for pair in wanted.pairs(name)
+        )
+    }
+
+
+def _stays(pair: Pair) -> bool:
+    """It is a lock of a group in which the worker stays until the config says otherwise."""
+    lock, access = pair
+    return isinstance(lock, WorkerDoor) and access_of(access).lockid.groupProperty is None
 
 
 def _is_unnamed(verdict: Verdict) -> bool:

@@ -9,8 +9,10 @@ for all that can claim it in between.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 from typing import Callable
+from typing import Protocol
 
 import attrs
 
@@ -32,6 +34,7 @@ class Reservation:
     build_locks: list[Pair] = attrs.field(factory=list)
     worker_locks: list[Pair] = attrs.field(factory=list)
     claimed: list[Pair] = attrs.field(factory=list)  # of the worker's locks, for this build
+    claimed_at: float = 0.0  # epoch seconds
     begun: bool = False  # Buildbot is told to start it
     build: Any = None
     over: bool = False  # the build was found to be finished by the last sweep
@@ -39,6 +42,16 @@ class Reservation:
     @property
     def requester(self) -> Any:
         return self.request if self.build is None else self.build
+
+
+class Watch(Protocol):
+    """Who is told; must not raise."""
+
+    def reserved(self, reservation: Reservation, pairs: Iterable[Pair]) -> None:
+        """`pairs`: all that the request's build will take, reserved or not."""
+
+    def touched(self, pairs: Iterable[Pair]) -> None:
+        """What is kept of these locks, or for whom, is another thing now."""
 
 
 class Reservations:
@@ -58,9 +71,17 @@ class Reservations:
             int, set[Reservation]
         ] = {}  # by worker's id: its hash is not of its identity
         self._timer: Any = None
+        self.watch: Watch | None = None
+        self.releasing: Reservation | None = None  # whose claims on a worker's locks end just now
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def __iter__(self) -> Iterator[Reservation]:
+        return iter(self._all.values())
+
+    def of_request(self, request: int) -> Reservation | None:
+        return self._all.get(request)
 
     def of(self, build: Any) -> Reservation | None:
         for request in build.requests:
@@ -91,7 +112,10 @@ class Reservations:
         wanted = [(request, pair) for pair in pairs]
         wanted += [(worker, pair) for pair in made.worker_locks]
         missing = [pair for who, pair in wanted if not pair[0].isAvailable(who, pair[1])]
-        return missing or self._keep(made)
+        missing = missing or self._keep(made)
+        if not missing and self.watch is not None:
+            self.watch.reserved(made, pairs)
+        return missing
 
     def _keep(self, made: Reservation) -> list[Pair]:
         self._all[made.request.id] = made
@@ -129,6 +153,7 @@ class Reservations:
             return
         for lock, access in reservation.build_locks:
             self._keeper(lock).hand_over(reservation.request, build, access)
+        self._touched(reservation)
 
     def claim_worker_locks(self, reservation: Reservation, stock: Callable[[], bool]) -> bool:
         """`stock`: Buildbot's ``worker.acquireLocks``."""
@@ -143,13 +168,18 @@ class Reservations:
             self._keeper(lock).give_up(worker, access)
         if got:
             reservation.claimed = list(worker.locks)
+            reservation.claimed_at = self._reactor.seconds()
         return got
 
     def release_worker_locks(self, reservation: Reservation) -> None:
         """What was claimed for this build, whatever the worker's locks are by now."""
         claimed, reservation.claimed = reservation.claimed, []
-        for lock, access in claimed:
-            lock.release(reservation.worker, access)
+        before, self.releasing = self.releasing, reservation
+        try:
+            for lock, access in claimed:
+                lock.release(reservation.worker, access)
+        finally:
+            self.releasing = before
 
     def end(self, request: Any) -> None:
         """What is kept and was not claimed is free again. Quiet where there is nothing."""
@@ -161,6 +191,7 @@ class Reservations:
             self._keeper(lock).give_up(found.requester, access)
         for lock, access in found.worker_locks:
             self._keeper(lock).give_up(found, access)
+        self._touched(found)
 
     def started(self, reservation: Reservation) -> None:
         """Its build has claimed what it takes; a config that has changed since may want less."""
@@ -169,6 +200,8 @@ class Reservations:
         left, reservation.build_locks = reservation.build_locks, []
         for lock, access in left:
             self._keeper(lock).give_up(reservation.requester, access)
+        if self.watch is not None:
+            self.watch.touched(left)
 
     def claims(self, request: Any) -> None:
         """Its start is under way, however long the claim takes: whoever claims it says the end."""
@@ -191,6 +224,10 @@ class Reservations:
     def _is_kept(self, one: Reservation) -> bool:
         """The Balancer has not left meanwhile."""
         return self._all.get(one.request.id) is one
+
+    def _touched(self, one: Reservation) -> None:
+        if self.watch is not None:
+            self.watch.touched([*one.build_locks, *one.worker_locks])
 
     def _forget(self, one: Reservation) -> None:
         del self._all[one.request.id]

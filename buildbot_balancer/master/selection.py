@@ -15,12 +15,17 @@ import attrs
 
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.attempt import Attempt
+from buildbot_balancer.master.candidates import Candidates
+from buildbot_balancer.master.candidates import compares_workers
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import Outlook
 from buildbot_balancer.master.opinions import Opinions
 from buildbot_balancer.master.reservations import Pair
+from buildbot_balancer.master.views import request_view
+from buildbot_balancer.master.views import worker_view
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.verdict import Verdict
+from buildbot_balancer.policy.views import WorkerView
 
 FEW = 30  # workers
 
@@ -52,6 +57,7 @@ class Selection:
         self._engine = engine
         self._opinions = opinions
         self._guard = guard
+        self._candidates = Candidates(opinions, self._view, engine.random)
 
     def preselect(self, builder: Any, workers: Iterable[str], choice: Choice) -> list[str]:
         """Those that are worth asking; no request is needed for that."""
@@ -68,7 +74,8 @@ class Selection:
             await self._attempt(builder, breq, None, workers, choice)
             return
         policy = self._engine.settings.policy_for(builder.name)
-        for name in self._opinions.best_first(policy, workers):
+        request, now = request_view(breq, builder, self._engine.now()), self._engine.now()
+        for name in self._candidates.best_first(policy, workers, request, now):
             if not self._has_place(builder, name, choice):
                 continue
             await self._attempt(builder, breq, (name,), (name,), choice)
@@ -81,13 +88,19 @@ class Selection:
     def _asks_all(self, builder: Any, workers: list[str]) -> bool:
         policy = self._engine.settings.policy_for(builder.name)
         few = len(workers) <= FEW
-        return few or self._hook(builder) is not None or not policy.looks_at_workers_only
+        return few or self._hook(builder) is not None or compares_workers(policy)
 
     def is_shut(self, builder: Any, worker: str) -> bool:
         """It takes nothing of this builder now, whatever the request."""
         policy = self._engine.settings.policy_for(builder.name)
         self._opinions.forget(worker)
         return not self._opinions.of(policy, worker).passes
+
+    def _view(self, name: str) -> WorkerView | None:
+        worker = compat.worker_named(self._master, name)
+        if worker is None:
+            return None
+        return worker_view(worker, self._engine.fleet, now=self._engine.now(), busy=False)
 
     def _has_place(self, builder: Any, name: str, choice: Choice) -> bool:
         worker = compat.worker_named(self._master, name)

@@ -11,11 +11,14 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.availability.mood import Mood
+from buildbot_balancer.availability.schedule import Availability
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.arguments import Arguments
 from buildbot_balancer.master.experience import Learner
+from buildbot_balancer.master.scrape import PAGE
 from buildbot_balancer.master.urgency import Urgency
 from buildbot_balancer.policy.affinity import Affinity
+from buildbot_balancer.policy.ends import EndsInTime
 from buildbot_balancer.policy.fastest import FastestFirst
 from buildbot_balancer.policy.gate import Gate
 from buildbot_balancer.policy.globs import matches
@@ -34,6 +37,8 @@ class Settings:
     order: Any = None  # one of ORDERS, or an IOrder; None: as the config says
     urgency: Urgency = attrs.field(factory=Urgency)
     max_running: Mapping[str, int] = attrs.field(factory=dict)
+    availability: tuple[Availability, ...] = ()
+    metrics: str | None = PAGE  # or a port
 
     @classmethod
     def of(cls, arguments: Arguments) -> Settings:
@@ -41,10 +46,12 @@ class Settings:
         builders, stale_after = arguments.builders, arguments.stale_after
         if isinstance(builders, str):
             builders = [builders]
+        availability = tuple(arguments.availability or ())
+        added = [EndsInTime()] if any(one.clear_by for one in availability) else []
         return cls(
             builders=None if builders is None else tuple(builders),
-            policy=Policy() if arguments.policy is None else arguments.policy,
-            policies=tuple((arguments.policies or {}).items()),
+            policy=_with(Policy() if arguments.policy is None else arguments.policy, added),
+            policies=tuple((g, _with(p, added)) for g, p in (arguments.policies or {}).items()),
             rules=Rules(
                 stale_after=None if stale_after is None else float(stale_after),
                 report_grace=float(arguments.report_grace),
@@ -57,6 +64,8 @@ class Settings:
                 rank=arguments.rank,
             ),
             max_running=dict(arguments.max_running or {}),
+            availability=availability,
+            metrics=arguments.metrics,
         )
 
     def serves(self, builder: str) -> bool:
@@ -93,8 +102,15 @@ class Settings:
                     yield one
 
     def learners(self) -> Iterator[Learner]:
-        """The scorers that learn from past builds."""
+        """The scorers and filters that learn from past builds."""
         for policy in self.all_policies():
+            yield from (one for one in policy.filters if isinstance(one, EndsInTime))
             for scorer, _ in policy.scorers:
                 if isinstance(scorer, (Affinity, FastestFirst)):
                     yield scorer
+
+
+def _with(policy: Policy, filters: list[Any]) -> Policy:
+    if not filters:
+        return policy
+    return Policy([*policy.filters, *filters], policy.scorers, policy.reluctant_after)

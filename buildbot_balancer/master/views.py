@@ -72,6 +72,7 @@ def worker_view(
         reported_at=standing.reported_at,
         held=standing.held,
         changes_at=standing.changes_at,
+        clears_at=standing.clears_at,
         draining=standing.draining,
         connected=presence.connected,
         paused=presence.paused,

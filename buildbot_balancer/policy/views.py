@@ -61,6 +61,7 @@ class WorkerView:
     reported_at: float | None = None
     held: bool = False  # has just attached, its first report is awaited
     changes_at: float | None = None  # when the standing changes with no event
+    clears_at: float | None = None  # epoch seconds: a build that starts must be over by then
     draining: bool = False
     connected: bool = True
     paused: bool = False

@@ -11,18 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 PACKAGE = 'buildbot_balancer'
 ROOT = Path(__file__).resolve().parents[2] / PACKAGE
 MASTER_SIDE = {'master', 'locks', 'steps', 'www', 'cluster'}
-PURE = {'availability', 'policy', 'explain'}
+PURE = {'availability', 'policy', 'explain', 'tables'}
 ROOMS = {*PURE, *MASTER_SIDE, 'reporter', 'cli'}
 EVERYWHERE = {'errors', 'interfaces', 'log', ''}  # '': the version in __init__
 
 BELOW = {'availability', 'policy', 'explain'}
-BESIDE = {'master', 'locks', 'steps', 'cluster'}
+BESIDE = {'master', 'locks', 'steps', 'cluster', 'tables'}
 
 # room: the other rooms that it may use
 MAY_USE = {
     'availability': set(),
     'policy': {'availability'},
     'explain': {'availability', 'policy'},
+    'tables': {'availability', 'explain'},
     'reporter': BELOW,
     # reporter: a LocalWorker lives in the master and is given its reporter there
     'master': BELOW | BESIDE | {'reporter'},

@@ -6,6 +6,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from buildbot.process.build import Build
+from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.properties import Properties
 from buildbot.process.workerforbuilder import States
 from buildbot.process.workerforbuilder import WorkerForBuilder
@@ -17,7 +19,9 @@ from buildbot_balancer.master.pending import Pending
 def make_request(pending: Pending, builder: str, properties: dict[str, Any]) -> Any:
     made = Properties()
     made.update(properties, 'test')
-    return SimpleNamespace(
+    branch = properties.get('branch')
+    request = BuildRequest()
+    vars(request).update(
         id=pending.id,
         builderid=pending.builderid,
         buildername=builder,
@@ -26,24 +30,33 @@ def make_request(pending: Pending, builder: str, properties: dict[str, Any]) -> 
         submittedAt=pending.submitted_at,
         waitedFor=pending.waited_for,
         reason='',
-        sources={},
+        sources={'': a_source(branch)} if branch else {},
         properties=made,
+    )
+    return request
+
+
+def a_source(branch: str) -> Any:
+    return SimpleNamespace(
+        branch=branch, codebase='', repository='', project='', revision='', changes=[], patch=None
     )
 
 
-class OneBuild:
+class OneBuild(Build):  # type: ignore[misc]
     """Takes the locks of its builder as soon as it is made."""
 
     def __init__(self, builder: OneBuilder, place: Any, requests: list[Any]) -> None:
         self.builder, self.workerforbuilder, self.requests = builder, place, requests
         self.workername = place.worker.workername
         self.finished = self.stopped = False
+        self.number = self.results = None
         self.buildid, self.currentStep, self.executedSteps = 1, object(), [object()]
-        self.sources: list[Any] = []
+        self.sources: list[Any] = [one for each in requests for one in each.sources.values()]
         self.claimed: list[Any] = []
 
     def startBuild(self, place: Any) -> Any:
-        for lock, access in self.builder.real_locks:
+        for real, access in self.builder.locks_of(self.requests[0]):
+            lock = real.getLockForWorker(self.workername)
             assert lock.isAvailable(self, access), 'a build waits for its lock'
             lock.claim(self, access)
             self.claimed.append((lock, access))
@@ -61,6 +74,7 @@ class OneBuilder:
     def __init__(self, number: int, name: str, botmaster: Any) -> None:
         self.number, self.name, self.botmaster = number, name, botmaster
         self.config_version = 1
+        self.master = SimpleNamespace(config=SimpleNamespace(properties=Properties()))
         self.config = SimpleNamespace(
             locks=[],
             workernames=[],
@@ -70,6 +84,7 @@ class OneBuilder:
             properties=None,
         )
         self.real_locks: list[Any] = []
+        self.locks_of: Any = lambda breq: self.real_locks
         self.workers: list[Any] = []
         self.building: list[Any] = []
         self.started: list[tuple[int, str]] = []  # (request, worker), in order
@@ -78,6 +93,9 @@ class OneBuilder:
 
     def getAvailableWorkers(self) -> list[Any]:
         return [place for place in self.workers if place.isAvailable()]
+
+    def setup_properties(self, properties: Any) -> Any:
+        return defer.succeed(None)
 
     def canStartBuild(self, place: Any, breq: Any) -> Any:
         return self.asked(place, breq)

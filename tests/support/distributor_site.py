@@ -107,12 +107,13 @@ class Site:
         self.looks: list[int] = []
         self.lock = RealMasterLock('m')
         self.lock.updateFromLockId(MasterLock('m'), 0)
+        self.real_locks: dict[str, Any] = {'m': self.lock}
         self.settings = Settings(
             policy=Policy(
                 filters=[*default_filters(), NotBefore(), *settings.pop('filters', [])],
                 scorers=[(ByName(), 1)],
             ),
-            recheck=RECHECK,
+            recheck=settings.pop('recheck', RECHECK),
             **settings,
         )
         self._assemble()
@@ -132,7 +133,7 @@ class Site:
         )
 
     async def _real_locks(self, accesses: Any, version: int) -> list[Any]:
-        return [(self.lock, access) for access in accesses]
+        return [(self.real_locks[access.lockid.name], access) for access in accesses]
 
     def _master(self) -> Any:
         return SimpleNamespace(
@@ -175,7 +176,8 @@ class Site:
         self.botmaster.maybeStartBuildsForWorker = self.distributor.worker_changed
         self.botmaster.maybeStartBuildsForAllBuilders = self.distributor.everybody_woken
         self.queue.on_added(self._came)
-        self.queue.on_gone(self.distributor.request_went)
+        self.engine.lines.hears_of_ends = True
+        self.queue.on_gone(self._went)
         self.configure()
         self.distributor.startService()
 
@@ -192,6 +194,10 @@ class Site:
     def _came(self, pending: Pending) -> None:
         name = list(self.builders)[pending.builderid]
         self.distributor.request_came(name, pending.id, self.urgency.key(pending))
+
+    def _went(self, request: int) -> None:
+        self.engine.lines.leave(request)
+        self.distributor.request_went(request)
 
     # the database
 
@@ -223,9 +229,13 @@ class Site:
         return Pending(number, at, number, priority, submitted_at, waited_for=False)
 
     def submit(self, number: int, builder: str, priority: int = 0, **properties: Any) -> None:
+        self.queue.add(self.known(number, builder, priority, **properties))
+
+    def known(self, number: int, builder: str, priority: int = 0, **properties: Any) -> Pending:
+        """It is in the database, and no event has told of it yet."""
         pending = self.pending(number, builder, priority, NOW + number)
         self.backlog.breqs[number] = make_request(pending, builder, properties)
-        self.queue.add(pending)
+        return pending
 
     def has_places(self, name: str) -> list[OneBuilder]:
         return [one for one in self.builders.values() if name in one.config.workernames]
@@ -260,11 +270,18 @@ class Site:
         for pending in list(self.queue.in_order()):  # as the backlog does
             self._came(pending)
 
-    def use_lock(self, builder: str) -> None:
-        """All builds of it take the one lock that there is."""
-        access = MasterLock('m').access('exclusive')
-        self.builders[builder].config.locks = [access]
-        self.builders[builder].real_locks = [(self.lock, access)]
+    def use_lock(self, builder: str, *accesses: Any) -> None:
+        """All builds of it take these, or the one lock that there is."""
+        accesses = accesses or (MasterLock('m').access('exclusive'),)
+        self.builders[builder].config.locks = list(accesses)
+        self.builders[builder].real_locks = [(self.real_lock(one), one) for one in accesses]
+
+    def real_lock(self, access: Any) -> Any:
+        lockid = access.lockid
+        if lockid.name not in self.real_locks:
+            made = self.real_locks[lockid.name] = lockid.lockClass(lockid.name)
+            made.updateFromLockId(lockid, 0)
+        return self.real_locks[lockid.name]
 
     def release_locks(self, build: Any) -> None:
         build.release_locks()

@@ -28,6 +28,7 @@ from buildbot_balancer.reporter import word
 
 PACKAGE = ROOT / 'buildbot_balancer'
 DOCS = ROOT / 'docs'
+COMMAND_PAGES = ('owners', 'command-line', 'availability-file', 'owners-ways', 'owners-page')
 
 
 def page(name):
@@ -100,10 +101,11 @@ class Wire(SynchronousTestCase):
 class Owners(SynchronousTestCase):
     def setUp(self):
         self.text = page('owners.rst')
+        self.all = ''.join(page(f'{name}.rst') for name in COMMAND_PAGES)
 
     def test_every_command_is_mentioned(self):
         for name in main.list_commands(click.Context(main)):
-            self.assertIn(f'buildbot-balancer {name}', self.text)
+            self.assertIn(f'buildbot-balancer {name}', self.all)
 
     def test_every_option_is_mentioned(self):
         context = click.Context(main)
@@ -119,7 +121,7 @@ class Owners(SynchronousTestCase):
             for option in parameter.opts
         }
         self.assertIn('--wait', options)
-        missing = {o for o in options if not re.search(rf'{o}(?![\w-])', self.text)}
+        missing = {o for o in options if not re.search(rf'{o}(?![\w-])', self.all)}
         self.assertEqual(missing, set())
 
     def test_every_key_of_the_status_is_mentioned(self):

@@ -22,6 +22,7 @@ from buildbot_balancer.errors import WireError
 RANGES = {
     'seq': (0, 2**53),
     'until': (0, 1e11),
+    'deadline': (0, 1e10),
     'interval': (0.1, 3600),
     'load': (0, 1e6),
     'own': (0, 1e6),
@@ -33,7 +34,10 @@ RANGES = {
 }
 WHOLE = {'seq', 'cpus', 'commands'}
 LENGTHS = {'incarnation': 64, 'source': 64, 'reason': REASON_LIMIT, 'word': 64, 'host': 64}
-OPTIONAL = {'reason', 'until', 'load', 'own', 'cpu', 'memory', 'cpus', 'host', 'idle', 'commands'}
+OPTIONAL = {
+    *('reason', 'until', 'deadline', 'load', 'own', 'cpu', 'memory', 'cpus', 'host', 'idle'),
+    'commands',
+}
 
 
 def lines(limit):

@@ -31,14 +31,14 @@ class Table(RuleBasedStateMachine):
         super().__init__()
         self.agenda = Agenda()
         self.config, self.requests = {}, {}
-        self.refused, self.full = set(), set()
+        self.refused, self.full, self.locked = set(), set(), set()
         self.configure({'a': frozenset(WORKERS), 'b': frozenset({'w1', 'w2'})})
 
     @rule(config=CONFIGS)
     def configure(self, config):
         self.agenda.set_builders(config)
         self.config = config
-        self.refused, self.full = set(), set()
+        self.refused, self.full, self.locked = set(), set(), set()
         self.requests = {
             one: (builder, key, config[builder])
             for one, (builder, key, _) in self.requests.items()
@@ -77,8 +77,22 @@ class Table(RuleBasedStateMachine):
         self.full -= self.config.get(builder, frozenset())
         self.refused = {one for one in self.refused if one[0] != builder}
 
-    @rule()
-    def everything_changes(self):
+    @rule(builder=st.sampled_from(NAMES), worker=st.sampled_from(WORKERS))
+    def a_lock_is_in_the_way(self, builder, worker):
+        self.agenda.lock(builder, worker)
+        self.locked.add((builder, worker))
+
+    @rule(builder=st.sampled_from(NAMES), worker=st.sampled_from(WORKERS))
+    def it_is_given_back(self, builder, worker):
+        self.agenda.unlock(builder, worker)
+        self.locked.discard((builder, worker))
+        self.refused = {one for one in self.refused if (one[0], one[2]) != (builder, worker)}
+
+    @rule(all_locks=st.booleans())
+    def everything_changes(self, all_locks):
+        if all_locks:
+            self.agenda.unlock_all()
+            self.locked = set()
         self.agenda.everything_changed()
         self.full -= frozenset().union(*self.config.values())
         self.refused = set()
@@ -93,7 +107,9 @@ class Table(RuleBasedStateMachine):
     def could(self, one):
         builder, _, workers = self.requests[one]
         return any(
-            worker not in self.full and (builder, workers, worker) not in self.refused
+            worker not in self.full
+            and (builder, workers, worker) not in self.refused
+            and (builder, worker) not in self.locked
             for worker in workers
         )
 

@@ -25,6 +25,7 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 NAMES = tuple(Arguments.__attrs_attrs__)
+NIGHT = util.Window('Mon-Fri', '22:00', '06:00', timezone='UTC')
 
 
 def errors_of(*args, **kwargs):
@@ -56,7 +57,8 @@ class Good(Case):
                 rank=len,
                 ageing=600,
                 max_running={'win*': 3, 'linux': 0},
-                availability=None,
+                availability=[util.Availability('*', windows=[NIGHT], clear_by=600)],
+                metrics='tcp:9200:interface=127.0.0.1',
                 stale_after=60,
                 report_grace=0,
                 unreported='reluctant',
@@ -160,9 +162,13 @@ class Order(Case):
             self.assertIn('is over all builders, so it would be ignored', said)
 
 
-class NotYet(Case):
-    def test_an_availability_is_not(self):
-        self.assertIn('availability= is not supported', self.problem(availability=object()))
+class Hours(Case):
+    def test_an_availability_that_is_none_is_refused(self):
+        self.assertIn('must be a list of util.Availability', self.problem(availability=object()))
+        self.assertIn('7 is no util.Availability', self.problem(availability=[7]))
+        noon = util.Window('daily', '12:00', '13:00', timezone='UTC')
+        mixed = [util.Availability('*', windows=[noon], mood='eager')]
+        self.assertIn('would change nothing', self.problem(availability=mixed))
 
 
 class Anything(Case):

@@ -64,6 +64,30 @@ class Case(SynchronousTestCase):
         return found[0]
 
 
+class Page(Case):
+    def test_a_web_server_gets_the_page_beside_what_it_has(self):
+        www = self.config['www'] = {'port': 8010, 'plugins': {'console_view': {}}}
+        self.assertEqual(self.configure(), [])
+        plugins = {'console_view': {}, 'balancer': {}}
+        self.assertEqual(self.config['www'], {'port': 8010, 'plugins': plugins})
+        self.assertEqual(www['plugins'], {'console_view': {}})  # which may be of two masters
+
+    def test_what_the_config_says_of_the_page_stays(self):
+        self.config['www'] = {'plugins': {'balancer': {'some': 'thing'}}}
+        self.configure()
+        self.assertEqual(self.config['www']['plugins'], {'balancer': {'some': 'thing'}})
+
+    def test_without_a_web_server_there_is_none(self):
+        self.configure()
+        self.assertNotIn('www', self.config)
+
+    def test_what_is_no_web_server_is_left_for_buildbot_to_refuse(self):
+        for www in (None, 'yes', {'plugins': None}, {'plugins': []}):
+            self.config['www'] = www
+            self.configure()
+            self.assertEqual(self.config['www'], www)
+
+
 class Adding(Case):
     def test_it_is_a_configurator(self):
         verifyObject(IConfigurator, BalancerConfigurator())

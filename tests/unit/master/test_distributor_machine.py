@@ -79,7 +79,6 @@ class Slow:
 
 class Events(RuleBasedStateMachine):
     order = 'request'
-    may_name = True
 
     def __init__(self):
         super().__init__()
@@ -139,7 +138,6 @@ class Events(RuleBasedStateMachine):
 
     def submit_one(self, builder, priority, named, wait, closed):
         self.number += 1
-        named = named if self.may_name else None
         # so far apart that no two of them pass in one step
         at = int(self.site.clock.seconds()) + wait + 0.5 * (self.number % 2) if wait else 0
         self.slow.pending[self.number] = (builder, priority, named, at)
@@ -254,10 +252,7 @@ class ByBuilder(Events):
 
 
 class ByWorker(Events):
-    """One that names a worker may start there before that worker's turn."""
-
     order = 'worker'
-    may_name = False
 
 
 for machine in (Events, ByBuilder, ByWorker):

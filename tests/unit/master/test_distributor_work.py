@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
 from support.distributor_site import NOW
 from support.distributor_site import RECHECK
 from support.distributor_site import Site
 from twisted.trial.unittest import SynchronousTestCase
+
+from buildbot_balancer.locks.branch import BranchLock
+from buildbot_balancer.locks.group import WorkerGroupLock
 
 MANY = 200
 FEW = 4  # looks beside those that led to a start
 
 
 class Case(SynchronousTestCase):
-    def make(self, workers=None, **settings):
+    def make(self, workers=None, most=1, **settings):
         workers = workers or {'a': ['w1', 'w2'], 'b': ['w1', 'w2', 'w3']}
         names = sorted({name for some in workers.values() for name in some})
-        self.site = Site(workers, dict.fromkeys(names, 1), **settings)
+        self.site = Site(workers, dict.fromkeys(names, most), **settings)
         self.addCleanup(self.site.stop)
         self.distributor = self.site.distributor
         self.number = 0
@@ -108,6 +113,84 @@ class Locked(Case):
 
         for _ in range(5):
             self.assertLessEqual(self.looks(other_things), FEW)
+
+
+class Released(Case):
+    """MANY wait for one lock; each release of it lets in one."""
+
+    RELEASES = 10
+    A_RELEASE = 3  # looks beside the start, at most
+
+    def wait_for(self, *accesses, builders=1):
+        workers = ['w1', 'w2', 'w3']
+        self.make({f'b{number}': workers for number in range(builders)})
+        for name in self.site.builders:
+            self.site.use_lock(name, *accesses)
+        self.site.configure()
+        for number in range(MANY):
+            self.submit(f'b{number % builders}', branch='x')
+        self.site.settle()
+
+    def let_go(self):
+        build = self.site.builds()[0]
+        self.site.release_locks(build)
+        self.site.finish(build)
+
+    def check(self):
+        before = len(self.site.started)
+        looks = [self.looks(self.let_go) for _ in range(self.RELEASES)]
+        self.assertEqual(len(self.site.started), before + self.RELEASES)
+        self.assertLessEqual(sum(looks), self.A_RELEASE * self.RELEASES)
+
+    def test_of_the_master(self):
+        self.wait_for(MasterLock('m').access('exclusive'))
+        self.check()
+        self.assertLessEqual(len(self.site.looks), 1)
+
+    def test_of_the_master_with_several_units(self):
+        self.wait_for(MasterLock('m', maxCount=2).access('counting'))
+        self.check()
+
+    def test_of_the_master_for_many_builders(self):
+        self.wait_for(MasterLock('m').access('exclusive'), builders=50)
+        self.check()
+
+    def test_of_a_branch(self):
+        self.wait_for(BranchLock('v').access('exclusive'))
+        self.check()
+
+    def test_of_a_branch_for_many_builders(self):
+        self.wait_for(BranchLock('v').access('exclusive'), builders=50)
+        self.check()
+
+    def test_of_a_group_of_workers(self):
+        groups = dict.fromkeys(['w1', 'w2', 'w3'], 'g')
+        self.wait_for(WorkerGroupLock('h', workerToGroup=groups).access('counting'))
+        self.check()
+
+    def test_of_a_group_of_workers_for_many_builders(self):
+        groups = dict.fromkeys(['w1', 'w2', 'w3'], 'g')
+        self.wait_for(WorkerGroupLock('h', workerToGroup=groups).access('counting'), builders=50)
+        self.check()
+
+    def test_of_the_master_and_a_branch(self):
+        self.wait_for(MasterLock('m').access('exclusive'), BranchLock('v').access('exclusive'))
+        self.let_go()  # by and by each is put in the line of its branch
+        self.check()
+
+    def test_of_workers(self):
+        self.make({'a': ['w1', 'w2'], 'b': ['w1', 'w2']}, most=2)
+        for name in 'ab':
+            self.site.use_lock(name, WorkerLock('jtag').access('exclusive'))
+        self.site.configure()
+        for _ in range(MANY // 2):
+            self.submit('a')
+            self.submit('b')
+        self.check()
+
+    def test_requests_that_come_while_it_is_held_cost_no_look(self):
+        self.wait_for(MasterLock('m').access('exclusive'))
+        self.assertEqual([self.looks(self.submit, 'b0') for _ in range(10)], [0] * 10)
 
 
 class Unnamed(Case):

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.locks.branch import BranchLock
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.rows import Obstacle
 
 
 def a_request(number: int, branch: str = 'x') -> BuildRequest:
@@ -41,7 +42,7 @@ class Case(SynchronousTestCase):
         self.releases = Releases(lambda builders: self.woken.append(sorted(builders)))
 
 
-class OfBuildbotsLocks(Case):
+class OfOneLock(Case):
     def setUp(self) -> None:
         super().setUp()
         self.lockid = MasterLock('l', 1)
@@ -50,6 +51,8 @@ class OfBuildbotsLocks(Case):
         self.lock.updateFromLockId(self.lockid, 0)
         self.lock.claim(self, self.access)
 
+
+class OfBuildbotsLocks(OfOneLock):
     def test_all_that_wait_are_woken_by_one_release_and_once(self) -> None:
         for name in ('b', 'a', 'b'):
             self.releases.wait(name, a_request(1), self.lock, self.access)
@@ -89,6 +92,89 @@ class OfBuildbotsLocks(Case):
         self.assertFalse(self.lock.release_subs.subscriptions)
 
 
+class Requests(OfOneLock):
+    """They sleep until a release can help them."""
+
+    def sleep(self, number: int, key: int = 0, alike: Any = 'lane', **more: Any) -> None:
+        one = Obstacle(self.lock, more.get('access', self.access), a_request(number))
+        self.releases.sleep(number, (key,), [one], alike)
+
+    def release(self) -> None:
+        self.lock.release(self, self.access)
+        self.lock.claim(self, self.access)
+
+    def test_a_release_wakes_the_first_of_those_that_are_alike(self) -> None:
+        self.sleep(1, key=5)
+        self.sleep(2, key=3)
+        self.release()
+        self.assertEqual(self.woken, [[2]])
+
+    def test_each_lane_and_each_number_of_units_has_its_own_first(self) -> None:
+        self.sleep(1)
+        self.sleep(2, alike='another lane')
+        self.sleep(3, access=LockAccess(self.lockid, 'exclusive'))
+        self.sleep(4)
+        self.release()
+        self.assertEqual(self.woken, [[1, 2, 3]])
+
+    def test_those_without_a_lane_are_all_woken(self) -> None:
+        for number in (1, 2, 3):
+            self.sleep(number, alike=None)
+        self.release()
+        self.assertEqual(self.woken, [[1, 2, 3]])
+
+    def test_when_the_first_has_gone_the_next_is_woken(self) -> None:
+        for number in (1, 2, 3):
+            self.sleep(number)
+        self.release()
+        self.releases.gone(1)
+        self.releases.gone(2)
+        self.assertEqual(self.woken, [[1], [2], [3]])
+
+    def test_when_it_is_refused_again_nobody_is_until_the_next_release(self) -> None:
+        for number in (1, 2):
+            self.sleep(number)
+        self.release()
+        self.sleep(1)
+        self.assertEqual(self.woken, [[1]])
+        self.release()
+        self.assertEqual(self.woken, [[1], [1]])
+
+    def test_when_it_waits_for_another_lock_by_now_the_next_is_woken(self) -> None:
+        other = RealMasterLock('o')
+        other.updateFromLockId(MasterLock('o'), 0)
+        for number in (1, 2):
+            self.sleep(number)
+        self.release()
+        self.releases.sleep(1, (0,), [Obstacle(other, self.access, a_request(1))], 'lane')
+        self.assertEqual(self.woken, [[1], [2]])
+
+    def test_one_that_was_woken_and_is_not_looked_at_yet_is_still_the_first(self) -> None:
+        for number in (1, 2):
+            self.sleep(number)
+        self.release()
+        self.release()
+        self.assertEqual(self.woken, [[1], [1]])
+        self.releases.gone(1)
+        self.assertEqual(self.woken[2:], [[2]])
+
+    def test_one_that_needs_it_on_several_workers_leaves_it_once(self) -> None:
+        one = Obstacle(self.lock, self.access, a_request(1))
+        self.releases.sleep(1, (0,), [one, one], 'lane')
+        self.releases.gone(1)
+        self.assertEqual(len(self.releases), 0)
+        self.assertFalse(self.lock.release_subs.subscriptions)
+
+    def test_when_all_are_forgotten_nothing_is_left_behind(self) -> None:
+        for number in (1, 2):
+            self.sleep(number)
+        self.releases.forget_requests()
+        self.assertEqual(len(self.releases), 0)
+        self.release()
+        self.releases.gone(1)
+        self.assertEqual(self.woken, [])
+
+
 class OfOurLocks(Case):
     def setUp(self) -> None:
         super().setUp()
@@ -118,6 +204,17 @@ class OfOurLocks(Case):
         self.releases.wait('a', a_request(2), self.door, self.access)
         self.door.give_up(first, self.access)
         self.assertEqual(self.woken, [['a']])
+
+    def test_of_the_requests_in_its_line_the_one_whose_turn_it_is_is_woken(self) -> None:
+        one, two = a_request(1), a_request(2)
+        for request in (one, two):
+            self.door.line_up(request, self.access)
+        for key, request in ((5, one), (3, two)):  # another order than that of the line
+            obstacle = Obstacle(self.door, self.access, request)
+            self.releases.sleep(request.id, (key,), [obstacle], 'lane')
+        self.door.release(self.holders['x'], self.access)
+        settle()
+        self.assertEqual({tuple(some) for some in self.woken}, {(1,)})
 
     def test_one_in_line_is_woken_when_its_turn_comes_without_a_release(self) -> None:
         """Who came first loses its turn to a limit that is too low for it now."""

@@ -70,10 +70,57 @@ class Starting(SynchronousTestCase):
 
     def test_of_a_thousand_verdicts_a_few_are_kept_and_all_are_counted(self):
         decision = a_decision(worker='w9', verdicts=refusals(1000))
-        self.assertEqual(len(decision.verdicts), 20)
+        self.assertEqual(list(decision.verdicts), ['w000', 'w001', 'w002', 'w003', 'w004'])
         self.assertEqual(decision.reasons, {'busy': 1000})
         self.assertIn('and 995 more', decision.sentence)
 
     def test_a_score_of_nothing_is_a_score(self):
         sentence = a_decision(worker='w1', score=0.0, parts=(('Mine', 0.0),)).sentence
         self.assertIn('(score 0: Mine 0)', sentence)
+
+
+CODES = st.sampled_from(['busy', 'offline', 'lock', 'other', *(f'code-{n}' for n in range(30))])
+
+
+class Keeping(SynchronousTestCase):
+    def test_a_rare_code_is_not_lost_among_the_common_ones(self):
+        verdicts = {**refusals(990), 'x1': Verdict.not_now('gate', 'has a closed gate')}
+        decision = a_decision(verdicts=verdicts)
+        self.assertEqual(decision.verdicts['x1'].code, 'gate')
+        self.assertEqual(dict(decision.reasons), {'busy': 990, 'gate': 1})
+
+    @given(st.dictionaries(st.text(max_size=3), CODES, max_size=80))
+    def test_what_is_kept_is_bounded_and_the_counts_are_exact(self, codes):
+        verdicts = {name: Verdict.not_now(code, 'says no') for name, code in codes.items()}
+        decision = a_decision(verdicts=verdicts)
+        self.assertEqual(sum(decision.reasons.values()), len(verdicts))
+        self.assertLessEqual(len(decision.reasons), 20)
+        self.assertLessEqual(len(decision.verdicts), 20 * 5)
+        kept = [verdict.code for verdict in decision.verdicts.values()]
+        for code, count in decision.reasons.items():
+            if code != 'other':
+                self.assertEqual(count, list(codes.values()).count(code))
+                self.assertEqual(kept.count(code), min(count, 5))
+
+    def test_workers_that_nobody_asked_are_counted_apart(self):
+        decision = a_decision(verdicts=refusals(3), workers=10, able=2)
+        self.assertEqual((decision.workers, decision.unasked), (10, 5))
+        self.assertEqual(a_decision(verdicts=refusals(3)).unasked, 0)
+        self.assertEqual(a_decision(verdicts=refusals(3), workers=10, worker='w9').unasked, 0)
+
+    def test_it_is_never_only_where_every_worker_says_so(self):
+        never = {'w1': Verdict.never('incapable', 'has no gpu')}
+        self.assertTrue(a_decision(verdicts=never).never)
+        self.assertFalse(a_decision(verdicts=never, workers=2).never)
+        self.assertFalse(a_decision(verdicts={**never, **refusals(1)}).never)
+        self.assertFalse(a_decision().never)
+
+    def test_two_that_say_the_same_at_different_moments_are_equal(self):
+        one = a_decision(verdicts=refusals(2))
+        self.assertEqual(one, a_decision(verdicts=refusals(2), at=9.0))
+        self.assertNotEqual(one, a_decision(verdicts=refusals(3)))
+        self.assertNotEqual(one, a_decision(verdicts=refusals(2), locks=(('disk', ''),)))
+
+    def test_one_that_could_be_taken_says_so_in_the_log(self):
+        said = a_decision(workers=2, able=2).sentence
+        self.assertEqual(said, 'request 17 of win waits: 2 of 2 workers could take it')

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""LockSights: every lock of this master, who holds it and who waits for it, at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import attrs
+from buildbot.locks import BaseLockId
+from buildbot.locks import LockAccess
+
+from buildbot_balancer.availability.text import clean
+from buildbot_balancer.explain import lock as words
+from buildbot_balancer.explain.sights import LockSight
+from buildbot_balancer.explain.sights import ShareSight
+from buildbot_balancer.locks.door import Door
+from buildbot_balancer.locks.door import access_of
+from buildbot_balancer.locks.picture import Picture
+from buildbot_balancer.locks.picture import Share
+from buildbot_balancer.master.definition import Definition
+from buildbot_balancer.master.definition import definitions
+from buildbot_balancer.master.ledger import Ledger
+from buildbot_balancer.master.party import Party
+from buildbot_balancer.master.reallocks import Place
+from buildbot_balancer.master.reservations import Pair
+from buildbot_balancer.master.reservations import Reservation
+from buildbot_balancer.master.wishes import Wish
+
+SHOWN = 1000  # waiters of one lock
+LONGEST = 200  # characters of a lock's name
+STARTS = '(about to start)'
+TURN = '(its turn)'
+
+
+class LockSights:
+    """A lock has one row for each worker, group or branch where somebody holds it or waits for it.
+    One that nobody uses anywhere has one row, with `group` '' and `held` 0, while the config names
+    it; its `max` is that of a part for which the config says nothing else. So a thousand idle
+    workers cost nothing; an idle part of a lock can be asked for by name. All costs what is held
+    and waits, and one look at each lock of the config.
+
+    `held` are the units that nobody else can have: an exclusive holder has them all, and those
+    that are kept for one that is about to start count. Holders come in the order in which they
+    came; `since` is when they claimed, or when it was reserved for them, and None for who held it
+    before the Balancer ran. Waiters come in the order of the lock's line: builds and steps that
+    run, then pending requests. Buildbot's own locks have no line for requests, and in ours a
+    request stands for one lock at a time: the others that were looked at come last, by age. A
+    request behind others of its builder that nobody has looked at waits for them, and is not
+    shown.
+    """
+
+    def __init__(self, master: Any, ledger: Ledger) -> None:
+        self._master = master
+        self._ledger = ledger
+
+    def all(self) -> list[LockSight]:
+        """By name and group."""
+        rows = self._used()
+        named = {row.name for row in rows}
+        rows += [_idle(found[0]) for name, found in self._defined().items() if name not in named]
+        return sorted(rows, key=_by_name)
+
+    def named(self, name: str, group: str | None = None) -> list[LockSight]:
+        """None of a lock, or a part of it, that there is not."""
+        rows = self._used(name, group)
+        if rows:
+            return sorted(rows, key=_by_name)
+        defined = self._defined().get(name, [])
+        if not group:
+            return [] if self._used(name) else [_idle(one) for one in defined[:1]]
+        return [_idle_part(one, group, limit) for one in defined for limit in one.limits(group)][:1]
+
+    def for_pairs(self, pairs: Iterable[Pair], request: Any = None) -> str:
+        """Who holds these locks, as a part of a sentence; '' where nobody uses them.
+
+        `pairs`: real locks as one worker has them, and accesses; `request`: who wants them.
+        """
+        places: dict[int, Place] = {}
+        for lock, access in pairs:
+            own = lock.known_for(request, access) if isinstance(lock, Door) else lock
+            place = None if own is None else self._ledger.locks.place(own)
+            if place is not None:
+                places[id(place)] = place
+        return words.held_by(self._sight(place) for place in places.values())
+
+    def awaited_by(self, request: int) -> list[LockSight]:
+        """What was in the way of a pending request when it was looked at last."""
+        wished = self._ledger.wishes.of_request(request)
+        return [sight for key in wished for sight in self.named(*key)]
+
+    # how it works
+
+    def _defined(self) -> dict[str, list[Definition]]:
+        return definitions(self._master, self._ledger.locks.known())
+
+    def _used(self, name: str | None = None, group: str | None = None) -> list[LockSight]:
+        found = {
+            id(place): place
+            for place in self._places()
+            if name in (None, place.lockName) and group in (None, place.group)
+        }
+        rows = [self._sight(place) for place in found.values()]
+        return [row for row in rows if row.holders or row.waiters]
+
+    def _places(self) -> Iterator[Place]:
+        ledger = self._ledger
+        yield from ledger.locks.busy()
+        for reservation in ledger.reservations:  # what is reserved on Buildbot's own
+            for lock, _ in (*reservation.build_locks, *reservation.worker_locks):
+                place = None if isinstance(lock, Door) else ledger.locks.place(lock)
+                if place is not None:
+                    yield place
+
+    def _sight(self, place: Place) -> LockSight:
+        picture = place.picture()
+        sight = LockSight(
+            name=clean(place.lockName, LONGEST),
+            group=place.group,
+            max=picture.limit,
+            held=_units(picture),
+            holders=tuple(self._holders(place, picture)),
+            waiters=tuple(islice(self._waiters(place, picture), SHOWN)),
+        )
+        return attrs.evolve(sight, summary=words.summary(sight, self._ledger.now()))
+
+    def _holders(self, place: Place, picture: Picture) -> list[ShareSight]:
+        builds: dict[int, list[Reservation]] = {}  # those for which a worker holds it
+        found = []
+        for share in picture.held:
+            party, since = Party.of(share.requester), share.since
+            if party.worker is not None and party.builder is None:
+                own = builds.setdefault(id(share.requester), self._on(share.requester, place))
+                if own:
+                    since = own[0].claimed_at
+                    party = _for_worker(Party.of(own.pop(0)), party)
+            found.append(party.sight(party.what, share.mode, share.count, since))
+        found += [self._offered(share) for share in picture.offered]
+        return sorted(found, key=lambda one: 0.0 if one.since is None else one.since)
+
+    def _on(self, worker: Any, place: Place) -> list[Reservation]:
+        """Builds on the worker that claimed this lock for it."""
+        return [
+            one
+            for one in self._ledger.reservations.on(worker)
+            if any(lock.lockName == place.lockName for lock, _ in one.claimed)
+        ]
+
+    def _offered(self, share: Share) -> ShareSight:
+        """Kept for one that is about to start, or to claim."""
+        party, since = Party.of(share.requester), share.since
+        if not share.reserved:
+            return party.sight(f'{party.what} {TURN}', share.mode, share.count, since)
+        if party.buildrequestid is not None:
+            reservation = self._ledger.reservations.of_request(party.buildrequestid)
+            since = since if reservation is None else reservation.since
+        return party.sight(f'{party.what} {STARTS}', share.mode, share.count, since)
+
+    def _waiters(self, place: Place, picture: Picture) -> Iterator[ShareSight]:
+        seen = set()
+        for share in picture.offered:
+            seen.add(Party.of(share.requester).buildrequestid)
+        for share in (*picture.waiting, *picture.never):
+            party = Party.of(share.requester)
+            seen.add(party.buildrequestid)
+            yield party.sight(party.what, share.mode, share.count, share.since)
+        key = (place.lockName, place.group)
+        for wish in self._ledger.wishes.of(key):
+            mode, count = self._wanted(wish, place.lockName)
+            if wish.request not in seen and not _could_have(picture, mode, count):
+                party = self._pending(wish)
+                yield party.sight(party.what, mode, count, wish.since[key])
+
+    def _wanted(self, wish: Wish, name: str) -> tuple[str, int]:
+        """As the builder's config says, where it can be read."""
+        builder = self._master.botmaster.builders.get(wish.builder)
+        locks = None if builder is None else builder.config.locks
+        for one in locks if isinstance(locks, (list, tuple)) else ():
+            access = access_of(one) if isinstance(one, (BaseLockId, LockAccess)) else None
+            if access is not None and access.lockid.name == name:
+                return access.mode, access.count
+        return 'counting', 1
+
+    def _pending(self, wish: Wish) -> Party:
+        builderid = self._ledger.builderids.get(wish.builder)
+        return Party.of_request(wish.request, wish.builder, builderid)
+
+
+def _units(picture: Picture) -> int:
+    if picture.exclusive:
+        return max(picture.limit or 0, 1)
+    return picture.taken
+
+
+def _could_have(picture: Picture, mode: str, count: int) -> bool:
+    """It is free by now, and its request waits to be looked at."""
+    if picture.exclusive or picture.waiting:
+        return False
+    if mode == words.EXCLUSIVE:
+        return not picture.taken
+    return picture.limit is None or picture.taken + count <= picture.limit
+
+
+def _for_worker(build: Party, worker: Party) -> Party:
+    return attrs.evolve(build, what=f'{worker.what} ({build.what})', worker=worker.worker)
+
+
+def _idle(definition: Definition) -> LockSight:
+    name, limit = clean(definition.name, LONGEST), definition.lockid.maxCount
+    said = words.free_everywhere(name, limit, definition.where, alike=definition.alike)
+    return LockSight(name=name, group='', max=limit, held=0, summary=said)
+
+
+def _idle_part(definition: Definition, group: str, limit: int | None) -> LockSight:
+    sight = LockSight(name=clean(definition.name, LONGEST), group=group, max=limit, held=0)
+    return attrs.evolve(sight, summary=words.summary(sight, 0.0))
+
+
+def _by_name(sight: LockSight) -> tuple[str, str]:
+    return sight.name, sight.group
