@@ -56,7 +56,7 @@ class BalancerConfigurator:
 
 
 def _add_page(config_dict: dict[str, Any]) -> None:
-    """Buildbot loads a page only where the config names it. What is no dict is Buildbot's to say."""
+    """Buildbot loads a page only where the config names it. What is no dict Buildbot refuses."""
     www = config_dict.get('www')
     plugins = www.get('plugins', {}) if isinstance(www, dict) else None
     if isinstance(plugins, dict) and PAGE not in plugins:
