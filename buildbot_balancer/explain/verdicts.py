@@ -28,7 +28,9 @@ LABELS = {
     'busy': 'busy',
     'can-start-build': 'refused',
     'capability-unknown': 'of unknown capability',
+    'closes-soon': 'closing soon',
     'disconnected': 'not connected',
+    'duration-unknown': 'closing soon for a build of unknown length',
     'gate': 'with a gate',
     'gate-error': 'with a gate that fails',
     'gate-unknown': 'with a gate that has not answered yet',
@@ -176,7 +178,9 @@ def _also(decision: Decision, name: str, about: About | None, now: float) -> Ite
         if other != code:
             yield f'also {LABELS[other]}' + (f' ({detail})' if detail else '')
     for verdict in decision.also.get(name, ()):
-        if verdict.code not in {code, 'lock', *PLAIN}:
+        if verdict.code == Mood.RELUCTANT.label:
+            yield f'also reluctant ({_reluctant(verdict, about, now)})'
+        elif verdict.code not in {code, 'lock', *PLAIN}:
             yield f'also {verdict.sentence}'
 
 

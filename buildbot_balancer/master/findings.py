@@ -17,13 +17,13 @@ from buildbot_balancer.master.attempt import Attempt
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import Outlook
 from buildbot_balancer.master.obstacles import in_the_way
-from buildbot_balancer.master.refusals import refusals
 from buildbot_balancer.master.views import worker_view
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.filters import Connected
 from buildbot_balancer.policy.filters import HasCapacity
 from buildbot_balancer.policy.filters import LocksFree
 from buildbot_balancer.policy.filters import Willing
+from buildbot_balancer.policy.policy import Policy
 from buildbot_balancer.policy.verdict import Answer
 from buildbot_balancer.policy.verdict import Verdict
 from buildbot_balancer.policy.views import WorkerView
@@ -31,7 +31,7 @@ from buildbot_balancer.policy.views import WorkerView
 NOTE = 300  # characters
 ALSO = 2  # more reasons of one worker
 # What holds for a builder that is not served: Buildbot's own rules, and the owner's word.
-BINDING = (Connected(), Willing(), HasCapacity(), LocksFree())
+BINDING = Policy([Connected(), Willing(), HasCapacity(), LocksFree()], [])
 
 
 class Findings:
@@ -105,7 +105,7 @@ class Findings:
     def _binding(self, builder: Any, outlook: Outlook) -> dict[str, Verdict]:
         found = {}
         for view in self._views(builder, outlook, self._workers(builder)):
-            first = next(refusals(BINDING, outlook.request, view, outlook.at), None)
+            first = next(BINDING.refusals(outlook.request, view, outlook.at), None)
             if first is not None:
                 found[view.name] = first
         return found
@@ -115,14 +115,13 @@ class Findings:
     ) -> dict[str, tuple[Verdict, ...]]:
         """What the filters behind the first one that refused have to say."""
         served = self._engine.settings.serves(builder.name)
-        policy = self._engine.settings.policy_for(builder.name)
-        filters = policy.filters if served else BINDING
+        policy = self._engine.settings.policy_for(builder.name) if served else BINDING
         found = {}
         for view in self._views(builder, outlook, decision.verdicts):
             code = decision.verdicts[view.name].code
             more = [
                 one
-                for one in refusals(filters, outlook.request, view, outlook.at)
+                for one in policy.refusals(outlook.request, view, outlook.at)
                 if one.code != code
             ]
             if more:

@@ -102,6 +102,22 @@ class History:
         found: list[Event] = await self._database.ask(events.find, search)
         return found
 
+    async def count(
+        self,
+        *,
+        worker: str | None = None,
+        request: int | None = None,
+        lock: str | None = None,
+        kinds: Collection[str] = (),
+        since: float | None = None,
+    ) -> int:
+        """How many `find` would give in all."""
+        if self.problem:
+            return 0
+        search = Search(worker=worker, request=request, lock=lock, kinds=tuple(kinds), since=since)
+        counted: int = await self._database.ask(events.count, search)
+        return counted
+
     async def longest(self, kind: str, limit: int = 10, since: float | None = None) -> list[Event]:
         """The longest ones of HELD or WAITED."""
         if self.problem:

@@ -98,6 +98,7 @@ class Parts:
 
     async def show(self) -> None:
         self.sight.start()
+        await self.sight.requests(limit=0)  # from here on it knows the builders
         await self.outside.start()
 
     async def stop(self, master: Any) -> None:

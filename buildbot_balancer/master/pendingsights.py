@@ -68,6 +68,8 @@ class PendingSights:
         decision = self._decision(request)
         if decision is None or decision.unasked:
             return True
+        if 'lock' in decision.reasons and request not in self._looked_at:
+            return True  # what else keeps it away was not asked when it was to start
         now = self._engine.now()
         if now - decision.at > self._engine.settings.recheck:
             return True

@@ -20,8 +20,6 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.obstacles import keys
 from buildbot_balancer.master.people import about
-from buildbot_balancer.master.refusals import of_worker_only
-from buildbot_balancer.master.refusals import refusals
 from buildbot_balancer.master.roll import Listing
 from buildbot_balancer.master.views import worker_view
 from buildbot_balancer.policy.verdict import Verdict
@@ -197,8 +195,8 @@ class WorkerSights:
         now = self._engine.now()
         view = worker_view(worker, self._engine.fleet, now=now, busy=busy)
         anybody = RequestView(id=0, builder=builder)
-        filters = of_worker_only(self._engine.settings.policy_for(builder).filters)
-        return next(refusals(filters, anybody, view, now), None)
+        policy = self._engine.settings.policy_for(builder)
+        return next(policy.refusals(anybody, view, now, alone=True), None)
 
     def _own_locks(self, worker: Any) -> Iterator[str]:
         """``Worker(locks=[...])``"""

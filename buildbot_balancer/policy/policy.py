@@ -99,8 +99,7 @@ class Policy:
         groups = self._groups(workers, verdicts, problems)
         passing = [w for w in workers if verdicts[w.name].passes]
         for worker in passing:
-            if worker.mood is Mood.RELUCTANT and request.waited < self.reluctant_after:
-                verdicts[worker.name] = self._reluctant_later(request, worker)
+            verdicts[worker.name] = self._delay(request, worker)
         passing = [w for w in passing if verdicts[w.name].passes]
         scored = self._score(request, passing, now, problems)
         random.shuffle(scored)  # equal workers share the builds
@@ -113,6 +112,18 @@ class Policy:
             verdicts={name: v for name, v in verdicts.items() if not v.passes},
             problems=tuple(problems),
         )
+
+    def refusals(
+        self, request: RequestView, worker: WorkerView, now: float, *, alone: bool = False
+    ) -> Iterator[Verdict]:
+        """All that it has against this worker, also behind the first filter that refuses; `alone`:
+        of the filters only those that look at the worker only, so that `request` is anybody's.
+        """
+        filters = [one for one in self.filters if not alone or _looks_at_worker_only(one)]
+        verdicts = [self._asked(one, request, worker, now, []) for one in filters]
+        if not alone:
+            verdicts.append(self._delay(request, worker))
+        yield from (one for one in verdicts if not one.passes)
 
     def passes_alone(self, request: RequestView, worker: WorkerView, now: float) -> bool:
         """No filter that looks at the worker only refuses it; `request` may be anybody's."""
@@ -177,7 +188,9 @@ class Policy:
                 except Exception as e:
                     verdicts[worker.name] = _broken(one, worker, e, problems)
 
-    def _reluctant_later(self, request: RequestView, worker: WorkerView) -> Verdict:
+    def _delay(self, request: RequestView, worker: WorkerView) -> Verdict:
+        if worker.mood is not Mood.RELUCTANT or request.waited >= self.reluctant_after:
+            return Verdict.yes()
         return Verdict.not_now(
             'reluctant',
             f'is reluctant, and takes requests after {self.reluctant_after:g} s',

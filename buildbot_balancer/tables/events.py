@@ -71,7 +71,17 @@ def insert(connection: sa.Connection, events: Iterable[Event]) -> int:
 
 def find(connection: sa.Connection, search: Search) -> list[Event]:
     """Newest first."""
-    query = _select().order_by(_C.happened_at.desc(), _C.id.desc())
+    query = _asked(_select(), search).order_by(_C.happened_at.desc(), _C.id.desc())
+    return _read(connection, query.offset(max(search.offset, 0)).limit(max(search.limit, 0)))
+
+
+def count(connection: sa.Connection, search: Search) -> int:
+    """All that `find` would give, whatever its offset and limit."""
+    query = _asked(sa.select(sa.func.count()).select_from(HISTORY), search)
+    return int(connection.execute(query).scalar_one())
+
+
+def _asked(query: sa.Select[Any], search: Search) -> sa.Select[Any]:
     if search.worker is not None:
         query = query.where(_C.worker == fitting(_COLUMNS['worker'], search.worker))
     if search.request is not None:
@@ -82,7 +92,7 @@ def find(connection: sa.Connection, search: Search) -> list[Event]:
         query = query.where(_C.kind.in_(search.kinds))
     if search.since is not None:
         query = query.where(_C.happened_at >= search.since)
-    return _read(connection, query.offset(max(search.offset, 0)).limit(max(search.limit, 0)))
+    return query
 
 
 def longest(connection: sa.Connection, kind: str, limit: int, since: float | None) -> list[Event]:

@@ -128,7 +128,7 @@ async def _found(history: Any, question: Question, spec: Any) -> ListResult:
         return listed(await history.find(**asked, limit=NEWEST), spec)
     if len(page) < limit and (page or not offset):
         return paged(page, offset + len(page), spec)
-    return paged(page, len(await history.find(**asked, limit=NEWEST)), spec)
+    return paged(page, await history.count(**asked), spec)
 
 
 class BalancerEvent(base.ResourceType):  # type: ignore[misc]  # Buildbot has no types

@@ -32,6 +32,8 @@ CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     'master-lock': ('lock', ('lock', MASTER, 'first #')),
 }
 OF_ALL_WORKERS = ('branch-lock', 'master-lock')
+# Buildbot's own hook is asked about a worker that has passed all else, and never for an answer.
+HIDDEN = ('can-start-build',)
 ON_ONE = [cause for cause in CAUSES if cause not in OF_ALL_WORKERS]
 
 
@@ -78,7 +80,7 @@ class Causes(CausesCase):
             one = 'h1' if first == 'hour' else 'w1'
             await self.on(first, one)
             for second in ON_ONE if first not in OF_ALL_WORKERS else [first, *ON_ONE]:
-                if second == 'hour':
+                if second == 'hour' or (first in OF_ALL_WORKERS and second in HIDDEN):
                     continue
                 if second != first or second not in OF_ALL_WORKERS:
                     await self.on(second, 'w2')

@@ -129,8 +129,30 @@ class FakeHistory:
         limit: int = 100,
     ) -> list[Event]:
         self.asked.append((offset, limit))
+        wanted = self._wanted(worker, request, lock, kinds, since)
+        return wanted[offset : offset + limit]
+
+    async def count(
+        self,
+        *,
+        worker: str | None = None,
+        request: int | None = None,
+        lock: str | None = None,
+        kinds: tuple[str, ...] = (),
+        since: float | None = None,
+    ) -> int:
+        return len(self._wanted(worker, request, lock, kinds, since))
+
+    def _wanted(
+        self,
+        worker: str | None,
+        request: int | None,
+        lock: str | None,
+        kinds: tuple[str, ...],
+        since: float | None,
+    ) -> list[Event]:
         about = {'worker': worker, 'request': request, 'lock': lock}
-        wanted = [
+        return [
             one
             for one in self.events
             if all(
@@ -139,7 +161,6 @@ class FakeHistory:
             and (not kinds or one.kind in kinds)
             and (since is None or one.at >= since)
         ]
-        return wanted[offset : offset + limit]
 
     async def longest(self, kind: str, limit: int = 10, since: float | None = None) -> list[Event]:
         self.asked.append(('longest', kind, limit))

@@ -46,6 +46,9 @@ class Statements:
     def find(self, **search):
         return self.do(events.find, Search(**search))
 
+    def count(self, **search):
+        return self.do(events.count, Search(**search))
+
     def times(self, **search):
         return [event.at for event in self.find(**search)]
 
@@ -82,6 +85,12 @@ class Statements:
         self.assertEqual(self.times(offset=4, limit=2), [0.0])
         self.assertEqual(self.times(limit=0), [])
         self.assertEqual(self.times(offset=-3, limit=-1), [])
+
+    def test_all_that_would_be_found_are_counted_whatever_the_page(self):
+        self.insert(*(Event(kind=MOOD, at=float(n), worker=f'w{n % 2}') for n in range(5)))
+        self.assertEqual(self.count(offset=2, limit=1), 5)
+        self.assertEqual(self.count(worker='w1', since=2.0), 1)
+        self.assertEqual(self.count(kinds=(HELD,)), 0)
 
     def test_names_are_told_apart_by_case(self):
         self.insert(Event(kind=MOOD, at=1.0, worker='w'), Event(kind=MOOD, at=2.0, worker='W'))
