@@ -7,11 +7,13 @@ import enum
 
 import attrs
 
+from buildbot_balancer.availability.when import span_text
 from buildbot_balancer.reporter.status import Status
 
 START_GRACE = 10.0  # seconds that a worker may take until its reporter runs
 SILENT_AFTER = 15.0  # seconds; three times as long as a reporter lets its status be
 UNREADABLE_FOR = 10.0  # seconds; a file that is just being written is readable long before
+_MINUTE = 60.0
 
 
 class Outcome(enum.IntEnum):
@@ -60,7 +62,7 @@ class Waiting:
     """Waits for one worker; times are seconds of a clock that never steps.
 
     `new`: the word was written by this very command, so that a status about it cannot be older
-    than the wait.
+    than the wait. `deadline`: builds that still run then are stopped.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class Waiting:
         timeout: float | None = None,
         master_timeout: float = 30.0,
         new: bool = True,
+        deadline: float | None = None,
     ) -> None:
         self._word = word
         self._timeout = timeout
+        self._deadline = deadline
         self._master_timeout = master_timeout
         self._started = started
         self._changed_at = started
@@ -143,7 +147,8 @@ class Waiting:
         if self._silent.seconds(now, goes_on=not answers) >= self._master_timeout:
             return Verdict(Outcome.NO_MASTER, 'no master answers; the word is kept.')
         if seen.word:
-            self.progress = _progress(status) if answers else 'waits for the master'
+            stops = self._deadline is not None and now >= self._deadline
+            self.progress = _progress(status, stops=stops) if answers else 'waits for the master'
         return None
 
     def _of_process(self, seen: Seen, now: float) -> Verdict | None:
@@ -176,11 +181,21 @@ def _promises(status: Status) -> bool:
     return status.free and status.draining
 
 
-def _progress(status: Status | None) -> str:
+def _progress(status: Status | None, *, stops: bool) -> str:
     if status is not None and status.running:
-        return '1 build still runs' if status.running == 1 else f'{status.running} builds still run'
+        return _builds(status.running, status.builds_left, stops=stops)
     if status is not None and status.left == 1:
         return '1 process of a build is still here'
     if status is not None and status.left:
         return f'{status.left} processes of builds are still here'
     return 'waits for the master'
+
+
+def _builds(count: int, left: float | None, *, stops: bool) -> str:
+    if stops:
+        return f'{"1 build is" if count == 1 else f"{count} builds are"} being stopped'
+    runs = '1 build still runs' if count == 1 else f'{count} builds still run'
+    if left is None:
+        return runs
+    span = 'less than a minute' if left < _MINUTE else f'about {span_text(left)}'
+    return f'{runs}, {span} left, from past durations'

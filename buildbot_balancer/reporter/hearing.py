@@ -21,6 +21,7 @@ class Hearing:
     promised: bool = False
     empty: bool = False
     builds: int | None = None
+    builds_left: float | None = None  # seconds until they are over, as the master expects
     _taken: bool = False
     _word_seq: int = 0  # the first report that carries the present word
 
@@ -55,13 +56,13 @@ class Hearing:
     def lost(self) -> None:
         """The connection is gone. A promise outlives it: the next master reads the word first."""
         self.listening = self._taken = False
-        self.builds = None
+        self.builds = self.builds_left = None
 
     def answered(self, answer: Answer, incarnation: str) -> bool:
         """True where the answer is a greeting, which wants the whole state at once."""
         if not answer.serving:
             self.listening = self._taken = False
-            self.builds = None
+            self.builds = self.builds_left = None
             self.promised = self.empty = False
             return False
         self.listening = True
@@ -71,7 +72,7 @@ class Hearing:
         if answer.incarnation != incarnation:
             return False
         self._taken = True
-        self.builds = answer.running
+        self.builds, self.builds_left = answer.running, answer.left
         if answer.seq >= self._word_seq:
             self.promised = answer.free
             self.empty = self.empty and answer.free

@@ -25,7 +25,10 @@ from buildbot_balancer.errors import WordError
 from buildbot_balancer.reporter import files
 
 FILE = 'availability'
-_KEYS = ('reason', 'until', 'drain', 'id')
+SIGNAL = 'signal'
+SOCKET = 'socket'
+SOURCES = (SIGNAL, SOCKET)  # by which it may have come, beside the command line and an editor
+_KEYS = ('reason', 'until', 'drain', 'deadline', 'source', 'id')
 
 
 @attrs.frozen(kw_only=True)
@@ -36,10 +39,18 @@ class Word:
     reason: str | None = None
     until: float | None = None  # epoch seconds
     draining: bool = False
+    deadline: float | None = None  # epoch seconds; builds that still run then are stopped
+    source: str = ''  # one of SOURCES, or ''
     id: str = ''
 
     def holds(self, now: float) -> bool:
         return self.mood is not None and (self.until is None or now < self.until)
+
+    def seconds_to_deadline(self, now: float) -> float | None:
+        """0: it is over; None: there is none."""
+        if self.deadline is None or not self.draining or not self.holds(now):
+            return None
+        return max(self.deadline - now, 0.0)
 
 
 NO_WORD = Word()
@@ -62,18 +73,33 @@ def parse(text: str, written_at: float) -> Word:
     values = dict(_pair(line) for line in lines[1:])
     mood = None if lines[0].lower() == AUTO else Mood.parse(lines[0])
     reason = clean(values.get('reason', ''), REASON_LIMIT) or None
-    try:
-        until = moment(values['until'], written_at) if 'until' in values else None
-    except TimeError as e:
-        raise WordError(str(e)) from e
+    until, deadline = (_moment(values.get(key), written_at) for key in ('until', 'deadline'))
+    draining = values.get('drain', 'no').lower() in {'yes', 'true', '1'}
+    if deadline is not None and not draining:
+        raise WordError('"deadline" needs "drain: yes"')
     digest = hashlib.sha256(f'{written_at!r}\n{text}'.encode(errors='replace')).hexdigest()
     return Word(
         mood=mood,
         reason=reason,
         until=until,
-        draining=values.get('drain', 'no').lower() in {'yes', 'true', '1'},
+        draining=draining,
+        deadline=deadline,
+        source=_source(values.get('source', '')),
         id=clean(values.get('id', ''), 64) or digest[:16],
     )
+
+
+def _moment(text: str | None, written_at: float) -> float | None:
+    try:
+        return None if text is None else moment(text, written_at)
+    except TimeError as e:
+        raise WordError(str(e)) from e
+
+
+def _source(text: str) -> str:
+    if text and text not in SOURCES:
+        raise WordError(f'"{clean(text, 40)}" is no source (there are {", ".join(SOURCES)})')
+    return text
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -92,12 +118,19 @@ def render(word: Word) -> str:
     if word.reason:
         lines.append(f'reason: {clean(word.reason, REASON_LIMIT)}')
     if word.until is not None:
-        at = datetime.fromtimestamp(word.until, timezone.utc)
-        lines.append(f'until: {at.isoformat(timespec="seconds")}')
+        lines.append(f'until: {_date(word.until)}')
     if word.draining:
         lines.append('drain: yes')
+    if word.deadline is not None:
+        lines.append(f'deadline: {_date(word.deadline)}')
+    if word.source:
+        lines.append(f'source: {word.source}')
     lines.append(f'id: {word.id or new_id()}')
     return '\n'.join(lines) + '\n'
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec='seconds')
 
 
 def load(basedir: Path) -> Word:

@@ -47,12 +47,10 @@ page = LocalPage(Path(sys.argv[1]), reactor, lambda: None)
 base = dict(load=0.61, cpus=8, idle=140.0, connected=True)
 said = (
     Says('idle', Mood.OFFLINE, 'keyboard or mouse used 2 min ago'),
-    Says('window', Mood.RELUCTANT, 'in Mon-Fri 09:00-17:30 Europe/Berlin'),
 )
 for ago, more in (
     (9000, dict(mood='eager', source='default', connected=False)),
     (8990, dict(mood='eager', source='default')),
-    (6000, dict(mood='reluctant', source='window')),
     (4000, dict(mood='offline', source='idle', reason='keyboard or mouse used 1 min ago')),
     (0, dict(mood='reluctant', source='owner', reason='compiling a talk', until=now + 5400)),
 ):
