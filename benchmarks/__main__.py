@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         scenarios=arguments.scenarios or SCENARIOS,
         starts=arguments.starts,
         seconds=arguments.seconds,
+        reporter=arguments.reporter,
         profile=arguments.profile and str(Path(arguments.profile).absolute()),
     )
     if suite.profile and len(suite.plans()) != 1:
@@ -89,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument('--starts', type=_count, default=100, help='counted, after a warm-up')
     made.add_argument(
         '--seconds', type=_count, default=60, help='no phase of a measurement is longer'
+    )
+    made.add_argument(
+        '--reporter', type=_count, default=600, help='seconds for which a reporter is watched'
     )
     made.add_argument('--repeat', type=_count, default=1, help='of each, and take medians')
     made.add_argument('--json', metavar='FILE', help='write the figures there, too')

@@ -27,6 +27,7 @@ from benchmarks import events
 from benchmarks import floor
 from benchmarks import memory
 from benchmarks import mood
+from benchmarks import reporter
 from benchmarks.plan import CALM
 from benchmarks.plan import DRAIN
 from benchmarks.plan import EVENTS
@@ -34,6 +35,7 @@ from benchmarks.plan import FLOOR
 from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
 from benchmarks.plan import PREPARE
+from benchmarks.plan import REPORTER
 from benchmarks.plan import Plan
 from benchmarks.site import Site
 
@@ -45,6 +47,7 @@ MEASURES: Mapping[str, Callable[[Site], Awaitable[dict[str, Any]]]] = {
     MEMORY: memory.measure,
     MOOD: mood.measure,
     PREPARE: database.prepare,
+    REPORTER: reporter.measure,
 }
 
 

@@ -19,8 +19,9 @@ CALM = 'calm'
 EVENTS = 'events'
 MOOD = 'mood'
 MEMORY = 'memory'
+REPORTER = 'reporter'
 PREPARE = 'prepare'  # no measurement: the database for the others
-SCENARIOS = (DRAIN, FLOOR, CALM, EVENTS, MOOD, MEMORY)
+SCENARIOS = (DRAIN, FLOOR, CALM, EVENTS, MOOD, MEMORY, REPORTER)
 
 
 @attrs.frozen(kw_only=True)

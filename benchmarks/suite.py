@@ -15,6 +15,7 @@ from benchmarks.plan import EVENTS
 from benchmarks.plan import FLOOR
 from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
+from benchmarks.plan import REPORTER
 from benchmarks.plan import SCENARIOS
 from benchmarks.plan import SIDES
 from benchmarks.plan import STOCK
@@ -39,6 +40,7 @@ class Suite:
     scenarios: Sequence[str] = SCENARIOS
     starts: int = 100
     seconds: float = 60.0
+    reporter: float = 600.0  # seconds for which a reporter is watched
     profile: str | None = None
 
     def plans(self) -> list[Plan]:
@@ -60,6 +62,7 @@ class Suite:
             yield attrs.evolve(self._plan(EVENTS, IDLE_SIZE, side), starts=20)
         if BALANCER in self.sides:
             yield attrs.evolve(self._plan(MOOD, IDLE_SIZE, BALANCER), starts=10)
+            yield attrs.evolve(self._plan(REPORTER, IDLE_SIZE, BALANCER), seconds=self.reporter)
 
     def _of_size(self, size: Size, sides: Sequence[str]) -> Iterator[Plan]:
         yield self._plan(FLOOR, size, STOCK)

@@ -15,6 +15,7 @@ from benchmarks.plan import EVENTS
 from benchmarks.plan import FLOOR
 from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
+from benchmarks.plan import REPORTER
 from benchmarks.plan import Plan
 
 
@@ -26,6 +27,7 @@ class Run:
 
 def text(runs: Sequence[Run]) -> str:
     parts = [_drains(runs), _floors(runs), _calm(runs), _reactions(runs), _memory(runs)]
+    parts.append(_reporters(runs))
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -123,6 +125,24 @@ def _memory(runs: Sequence[Run]) -> str:
     return _table(
         'Memory: of a master that has started, before its first worker',
         ['builders/workers/pending', 'distributor', 'memory'],
+        rows,
+    )
+
+
+def _reporters(runs: Sequence[Run]) -> str:
+    rows = [
+        [
+            name,
+            f'{one["cpu_share"]:.2%}',
+            f'{one["memory"]:.0f} MB',
+            f'{run.found["seconds"]:.0f} s',
+        ]
+        for run in _of(runs, REPORTER)
+        for name, one in run.found['reporter'].items()
+    ]
+    return _table(
+        'Reporter: an idle worker with one, every probe on, and without',
+        ['reporter', 'of one CPU', 'memory', 'watched'],
         rows,
     )
 
