@@ -35,6 +35,7 @@ setup(
     packages=find_packages(include=['buildbot_balancer', 'buildbot_balancer.*']),
     package_data={
         'buildbot_balancer': ['py.typed'],
+        'buildbot_balancer.reporter.page': ['static/*'],
         'buildbot_balancer.www.page': ['VERSION', 'static/*'],
     },
     install_requires=[

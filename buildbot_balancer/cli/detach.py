@@ -19,6 +19,7 @@ from buildbot_balancer.reporter import pulse
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import tac
 from buildbot_balancer.reporter import word
+from buildbot_balancer.reporter.page import ticket
 from buildbot_balancer.reporter.settings import store
 
 
@@ -34,6 +35,7 @@ def command(basedir: Path) -> None:
     store.remove_good(basedir)
     if not runs:  # who takes the lock away from a reporter makes it look dead
         pulse.remove(basedir)
+        ticket.remove(basedir)
     click.echo(f'{shown(basedir)}: {"detached" if changed else "was not attached"}.')
     if runs:
         click.echo(

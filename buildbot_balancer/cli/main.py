@@ -20,6 +20,7 @@ COMMANDS = {  # for the owner of a worker's machine, about a folder
     'check': ('check', 'Show every error in availability.toml.'),
     'detach': ('detach', 'Undo attach.'),
     'drain': ('drain', 'Start nothing new, and wait until the machine is free.'),
+    'page': ('page', "Print the address of the owner's page."),
     'resume': ('resume', 'End a drain, or whatever else was set.'),
     'set': ('set_mood', 'Say what the machine is willing to do.'),
     'status': ('status', 'Show how willing and how busy a worker is.'),

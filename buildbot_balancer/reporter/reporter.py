@@ -31,6 +31,7 @@ from buildbot_balancer.reporter.hearing import Hearing
 from buildbot_balancer.reporter.link import NotConnectedError
 from buildbot_balancer.reporter.link import is_local
 from buildbot_balancer.reporter.link import make_link
+from buildbot_balancer.reporter.page.page import LocalPage
 from buildbot_balancer.reporter.sampler import Sampler
 from buildbot_balancer.reporter.sampler import default_probes
 from buildbot_balancer.reporter.says import Says
@@ -73,6 +74,7 @@ class Reporter(service.Service):
             worker, on_answer=self._answered, on_ready=self._ready, on_lost=self._lost
         )
         self._desk = Desk(self._basedir)
+        self._page = LocalPage(self._basedir, reactor, lambda: self._shielded(self._look))
         self._ways = Ways(worker, self._basedir, reactor, steady)
         self._automatic = Automatic(
             self._basedir, usable, self._in_thread, steady, self._measured, [self._ways.helper]
@@ -110,7 +112,7 @@ class Reporter(service.Service):
             loop.stop()
         self._loops = {}
         self._automatic.close()
-        closed = self._ways.close()
+        closed = defer.gatherResults([self._ways.close(), self._page.close()])
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
         self._link.close()
@@ -155,6 +157,8 @@ class Reporter(service.Service):
     def _look_at_settings(self) -> bool:
         try:
             new = self._automatic.look(self._reactor.seconds())
+            page = self._automatic.settings.page
+            self._page.follow(None if page is None else page.port)
         except Exception:  # the owner's word is heard all the same
             failed(Failure(), 'while looking at the settings')
             return False
@@ -313,7 +317,7 @@ class Reporter(service.Service):
         if opinion is None:
             return
         known = self._values
-        self._desk.show(
+        self._show(
             Status(
                 mood=opinion.mood.label,
                 source=opinion.source,
@@ -335,3 +339,7 @@ class Reporter(service.Service):
                 at=self._reactor.seconds(),
             )
         )
+
+    def _show(self, status: Status) -> None:
+        self._desk.show(status)
+        self._page.show(status, self._desk.word)

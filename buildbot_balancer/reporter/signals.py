@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 from typing import Callable
 
+from twisted.internet.interfaces import IReactorFromThreads
+
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.log import say
 from buildbot_balancer.reporter.word import SIGNAL
@@ -41,6 +43,8 @@ class Signals:
         self._taken: dict[int, Mood | None] = {}
 
     def open(self) -> None:
+        if not IReactorFromThreads.providedBy(self._reactor):  # only a clock
+            return
         for name, mood in MOODS.items():
             number = getattr(signal, name, None)
             if number is not None and self._take(name, number):

@@ -152,6 +152,9 @@ class Visits:
         self._stand = stand
         self._look = look
 
+    def timed(self) -> Any:
+        return self._look.timed()
+
     async def at(self, lane: Any, *rest: Any) -> Outcome:
         builder = self._stand.master.botmaster.builders.get(lane.builder)
         if builder is not None:

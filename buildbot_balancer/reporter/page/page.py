@@ -16,12 +16,9 @@ from buildbot_balancer.errors import StoreError
 from buildbot_balancer.log import say
 from buildbot_balancer.reporter import word as words
 from buildbot_balancer.reporter.page.entrance import Entrance
-from buildbot_balancer.reporter.page.front import Front
 from buildbot_balancer.reporter.page.journal import Journal
 from buildbot_balancer.reporter.page.keys import Random
 from buildbot_balancer.reporter.page.sight import Sight
-from buildbot_balancer.reporter.page.site import Few
-from buildbot_balancer.reporter.page.site import make_site
 from buildbot_balancer.reporter.page.ticket import HOST
 from buildbot_balancer.reporter.status import Status
 from buildbot_balancer.reporter.word import Word
@@ -48,7 +45,7 @@ class LocalPage:
         self._word = words.NO_WORD
         self._port: int | None = None
         self._listener: Any = None
-        self._factory: Few | None = None
+        self._factory: Any = None
         self._tried_at: float | None = None
         self._complaint = ''
 
@@ -65,13 +62,10 @@ class LocalPage:
         if port is None:
             return
         try:
-            if self._listener is None:
+            if self._listener is not None:
+                self._look(port)
+            elif self._is_due():
                 self._open(port)
-            elif self._entrance.look():
-                say(f"the token of the owner's page was not private: {HOST}:{port} has a new one")
-            else:
-                return
-            self._complaint = ''
         except CannotListenError as e:
             why = getattr(e.socketError, 'strerror', None) or e.socketError
             self._complain(f'port {port} of {HOST} cannot be had: {why}')
@@ -94,16 +88,26 @@ class LocalPage:
             self._complain(str(e))
         return defer.maybeDeferred(listener.stopListening)
 
-    def _open(self, port: int) -> None:
+    def _look(self, port: int) -> None:
+        if self._entrance.look():
+            say(f"the token of the owner's page was not private: {HOST}:{port} has a new one")
+
+    def _is_due(self) -> bool:
         now = self._reactor.seconds()
-        if self._tried_at is not None and 0 <= now - self._tried_at < TRY_EVERY:
-            return
-        self._tried_at = now
+        return self._tried_at is None or not 0 <= now - self._tried_at < TRY_EVERY
+
+    def _open(self, port: int) -> None:
+        # who asks for no page has no web server in memory
+        from buildbot_balancer.reporter.page.front import Front
+        from buildbot_balancer.reporter.page.site import make_site
+
+        self._tried_at = self._reactor.seconds()
         front = Front(port, lambda: self._entrance.keys, self._sight, self._speak, self._now)
         factory = make_site(front, self._reactor)
         self._listener = self._reactor.listenTCP(port, factory, interface=HOST)
         self._factory = factory
         self._entrance.open(port)  # the file names a port that is ours
+        self._complaint = ''
         say(f'the owner\'s page is at {HOST}:{port}; "buildbot-balancer page" leads there')
 
     def _complain(self, why: str) -> None:

@@ -172,6 +172,13 @@ class Pressure(Measured):
 
 
 @attrs.frozen(kw_only=True)
+class Page(Section):
+    """`port`: of 127.0.0.1, where the owner's page is."""
+
+    port: int = key(values.port)
+
+
+@attrs.frozen(kw_only=True)
 class Publish(Section):
     details: bool = key(values.boolean, default=False)
 
@@ -214,6 +221,7 @@ class Settings(Section):
     disk: Disk | None = None
     idle: Idle | None = None
     load: Load | None = None
+    page: Page | None = None
     pressure: Pressure | None = None
     details: bool = False
 
@@ -226,6 +234,7 @@ SECTIONS: dict[str, type[Section]] = {
     'idle': Idle,
     'load': Load,
     'outside': Outside,
+    'page': Page,
     'pressure': Pressure,
     'publish': Publish,
 }

@@ -120,6 +120,12 @@ def number(least: float, most: float) -> Check:
     return check
 
 
+def port(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 65535:
+        raise BadValueError(f'must be a port number such as 8099, not {shown(value)}')
+    return value
+
+
 def percent(value: Any) -> float:
     """0 to 100, of ``40`` or ``"40 %"``."""
     match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None

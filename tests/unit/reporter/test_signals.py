@@ -11,7 +11,9 @@ from support.reporters import FakeLink
 from support.reporters import ManualReactor
 from support.reporters import new_folder
 from support.reporters import new_worker
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from buildbot_balancer.availability.answer import Answer
 from buildbot_balancer.availability.mood import Mood
@@ -23,6 +25,7 @@ from buildbot_balancer.reporter.signals import Signals
 from buildbot_balancer.reporter.word import Word
 
 
+@implementer(IReactorFromThreads)
 class LateReactor:
     """What comes from a signal is done when the test says so."""
 
@@ -140,12 +143,17 @@ class Others(Case):
         windows.signal.assert_not_called()
 
 
+@implementer(IReactorFromThreads)
+class Clockwork(ManualReactor):
+    pass
+
+
 class OfAReporter(Case):
     def setUp(self):
         super().setUp()
         self.patch(module, 'make_link', FakeLink)
         self.basedir = new_folder(self)
-        self.clock = ManualReactor()
+        self.clock = Clockwork()
 
     def start(self, worker):
         made = Reporter(worker, reactor=self.clock, sampler=Sampler([]))
