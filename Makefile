@@ -18,7 +18,7 @@ $(STAMP): setup.py pyproject.toml
 	@touch $@
 
 test: $(STAMP)  ## unit and integration tests
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m 'not slow' -n 4 --dist worksteal
 
 test-slow: $(STAMP)  ## the repeated and the long ones
 	$(BIN)/python -m pytest -m slow

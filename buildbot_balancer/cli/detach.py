@@ -18,6 +18,7 @@ from buildbot_balancer.reporter import files
 from buildbot_balancer.reporter import pulse
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import tac
+from buildbot_balancer.reporter import unixsocket
 from buildbot_balancer.reporter import word
 from buildbot_balancer.reporter.page import ticket
 from buildbot_balancer.reporter.settings import store
@@ -35,6 +36,7 @@ def command(basedir: Path) -> None:
     store.remove_good(basedir)
     if not runs:  # who takes the lock away from a reporter makes it look dead
         pulse.remove(basedir)
+        files.remove(unixsocket.path(basedir))
         ticket.remove(basedir)
     click.echo(f'{shown(basedir)}: {"detached" if changed else "was not attached"}.')
     if runs:

@@ -21,9 +21,11 @@ COMMANDS = {  # for the owner of a worker's machine, about a folder
     'detach': ('detach', 'Undo attach.'),
     'drain': ('drain', 'Start nothing new, and wait until the machine is free.'),
     'page': ('page', "Print the address of the owner's page."),
+    'idle-helper': ('idle_helper', 'See the input of a desktop for reporters that cannot.'),
     'resume': ('resume', 'End a drain, or whatever else was set.'),
     'set': ('set_mood', 'Say what the machine is willing to do.'),
     'status': ('status', 'Show how willing and how busy a worker is.'),
+    'unit': ('unit', 'Print a systemd unit for a worker and its reporter.'),
 }
 MASTER_COMMANDS = {  # for those who wait, and for admins, about a master
     'why': ('why', 'Say why builds wait, a worker gets nothing, or a lock is taken.'),

@@ -44,6 +44,14 @@ class Exchange:
         hour: Caps = self.parts.hours.caps_of(worker, now)
         return together([Caps(said), hour]) if said else hour
 
+    def left_of(self, worker: str) -> float | None:
+        seconds: float | None = self.parts.remaining.left(worker)
+        return seconds
+
+    def more_known(self, worker: Any) -> None:
+        """Of how long its builds take."""
+        self.parts.link.counted(worker)
+
     def waiting(self, builderid: int) -> int | None:
         count: int | None = self.parts.sight.waiting(builderid)
         return count
@@ -64,7 +72,7 @@ class Exchange:
         self.parts.history.record(event)
         measures = self.parts.measures
         measure = measures.lock_hold_seconds if event.kind == HELD else measures.lock_wait_seconds
-        measure.labels(event.lock or '').observe(event.duration or 0)
+        measures.lock_ended(measure, event.lock or '', event.duration or 0)
 
     def reported(self, end: str) -> None:
         """`end`: what became of a report."""
@@ -80,6 +88,11 @@ class Exchange:
         name, parts = worker.workername, self.parts
         parts.outside.news.worker_changed(name)
         parts.recorder.look(worker)
+        parts.deadline.look(worker)
+        parts.remaining.look(worker)
+        if event in {ATTACHED, COUNTED}:  # one that was drained may be empty since an earlier start
+            counted = defer.ensureDeferred(parts.control.counted(name))
+            counted.addErrback(failed, f'looking whether {name} is empty')
         if event in {HEARD, ATTACHED}:
             return
         parts.measures.wakes.labels(event).inc()
@@ -87,8 +100,6 @@ class Exchange:
             parts.wakes.worker(name)
         elif event == COUNTED:
             parts.link.counted(worker)
-            counted = defer.ensureDeferred(parts.control.counted(name))
-            counted.addErrback(failed, f'looking whether {name} is empty')
         elif event == LOST:
             parts.healer.lost(name)
             parts.wakes.happened(GONE, name)

@@ -59,7 +59,8 @@ class Fleet:
     """`told(event, worker)` is called with one of WILLING, GONE, LOST, COUNTED, LOAD, FACTS,
     HEARD and ATTACHED.
 
-    `caps_of(name, now)`: what keeps its mood down from the master's side.
+    `caps_of(name, now)`: what keeps its mood down from the master's side; `left_of(name)`: seconds
+    until its builds are over.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Fleet:
         self._entries: dict[str, _Entry] = {}
         self._stopped = False
         self.caps_of: Callable[[str, float], Caps] = _no_caps
+        self.left_of: Callable[[str], float | None] = _not_known
         self.builds = Builds()
         self.loads = Loads(self.builds, self._standing_of)
 
@@ -149,6 +151,12 @@ class Fleet:
         elif before.mood.starts_builds and not after.mood.starts_builds:
             self._told(GONE, worker)
 
+    def heard_of(self, worker: Any) -> Heard | None:
+        """Its last report, where that came over the connection that there is."""
+        entry = self._entry(worker)
+        here = worker.conn is not None and entry.heard_on is worker.conn
+        return entry.heard if here else None
+
     def answer(self, worker: Any) -> Answer:
         """What the reporter of `worker` is told now."""
         entry = self._entry(worker)
@@ -162,6 +170,7 @@ class Fleet:
             running=running,
             mood=standing.mood,
             free=heard_no and running == 0,
+            left=self.left_of(worker.workername) if running else None,
         )
 
     # what Buildbot does
@@ -252,6 +261,10 @@ class Fleet:
             self._told(WILLING, worker)
         elif False in seen and not after.mood.starts_builds:
             self._told(GONE, worker)
+
+
+def _not_known(name: str) -> float | None:  # noqa: ARG001
+    return None
 
 
 def _no_caps(name: str, now: float) -> Caps:  # noqa: ARG001

@@ -16,7 +16,9 @@ from buildbot_balancer.master.buildersights import BuilderSights
 from buildbot_balancer.master.control import Control
 from buildbot_balancer.master.control import Listeners
 from buildbot_balancer.master.database import Database
+from buildbot_balancer.master.deadline import Deadline
 from buildbot_balancer.master.distribution import Distribution
+from buildbot_balancer.master.durations import Durations
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.exchange import Exchange
 from buildbot_balancer.master.experience import Experience
@@ -36,6 +38,7 @@ from buildbot_balancer.master.pastbuilds import PastBuilds
 from buildbot_balancer.master.pauses import Pauses
 from buildbot_balancer.master.recorder import Recorder
 from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.remaining import Remaining
 from buildbot_balancer.master.scrape import PAGE
 from buildbot_balancer.master.scrape import Port
 from buildbot_balancer.master.settings import Settings
@@ -54,6 +57,8 @@ class Parts:
     hours: Hours
     link: Link
     healer: Healer
+    deadline: Deadline
+    remaining: Remaining
     pauses: Pauses
     control: Control
     wakes: Wakes
@@ -119,6 +124,7 @@ class Parts:
         await self.ledger.stop()  # after the guards, which lie over what it has put on locks
         self.releases.stop()
         self.healer.stop()
+        self.deadline.stop()
         self.recorder.stop()
         self.engine.fleet.stop()
         await self.history.stop()
@@ -132,6 +138,7 @@ def assemble(master: Any, reactor: Any) -> Parts:
     releases = Releases(exchange.lock_opened)
     fleet = Fleet(master, reactor, Settings().rules, exchange.worker_told)
     fleet.caps_of = exchange.caps_of
+    fleet.left_of = exchange.left_of
     engine = Engine(master, reactor, fleet, wakes, releases)
     engine.decisions.told = exchange.decided
     pauses = Pauses(reactor, exchange.builder_changed)
@@ -157,6 +164,10 @@ def assemble(master: Any, reactor: Any) -> Parts:
         hours=Hours(),
         link=Link(master, reactor, fleet, exchange.reported),
         healer=Healer(reactor, fleet.builds),
+        deadline=Deadline(reactor, fleet.builds, fleet.heard_of),
+        remaining=Remaining(
+            reactor, fleet.builds, Durations(master), fleet.heard_of, exchange.more_known
+        ),
         pauses=pauses,
         control=Control(master, fleet, pauses, words, history, reactor.seconds, told),
         wakes=wakes,

@@ -37,7 +37,8 @@ MOST = 60  # events of one worker in an HOUR; the rest are summed up in one
 HOUR = 3600.0
 KINDS = (MOOD, DRAIN, FREED, RESUME)
 NOBODY = frozenset({'default', 'unreported'})  # sources: nobody has said anything
-SPOKEN = frozenset({'owner', 'drain'})  # of words; what a machine says of itself has figures in it
+# of words; what a machine says of itself has figures in it
+SPOKEN = frozenset({'owner', 'drain', 'signal', 'socket'})
 SUMMARY = 'balancer'  # the source of the event that sums up
 
 

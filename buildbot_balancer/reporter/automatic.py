@@ -64,6 +64,11 @@ class Automatic:
         return self.settings.interval or self._interval
 
     @property
+    def group(self) -> str | None:
+        """Whose members may speak through the socket."""
+        return None if self.settings.socket is None else self.settings.socket.group
+
+    @property
     def problem(self) -> str | None:
         return self._watch.problem
 

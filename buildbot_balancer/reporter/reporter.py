@@ -75,7 +75,7 @@ class Reporter(service.Service):
         )
         self._desk = Desk(self._basedir)
         self._page = LocalPage(self._basedir, reactor, lambda: self._shielded(self._look))
-        self._ways = Ways(worker, self._basedir, reactor, steady)
+        self._ways = Ways(worker, self._basedir, reactor, steady, lambda: self._automatic.group)
         self._automatic = Automatic(
             self._basedir, usable, self._in_thread, steady, self._measured, [self._ways.helper]
         )

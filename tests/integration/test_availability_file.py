@@ -296,7 +296,9 @@ class IdleSection(Case):
         self.screen.seconds = None
         self.start(self.TEXT)
         self.assertEqual(self.mood, 'offline')
-        self.assertEqual(self.words('idle'), 'unknown: tried screen (it is dark)')
+        self.assertEqual(
+            self.words('idle'), 'unknown: tried screen (it is dark), idle-helper (none speaks)'
+        )
 
 
 class BatterySection(Case):
@@ -509,6 +511,15 @@ class CommandSection(Case):
         self.go(20)
         self.assertEqual(self.mood, 'offline')
         self.assertIn('ended with exit code 3', self.words('command'))
+
+
+class SocketSection(Case):
+    def test_group_may_speak_through_the_socket_too(self):
+        self.start('[socket]\ngroup = "staff"\n')
+        self.assertEqual(self.reporter._ways._socket._group(), 'staff')
+        self.write('')
+        self.go(1)
+        self.assertIsNone(self.reporter._ways._socket._group())
 
 
 class PublishSection(Case):

@@ -287,8 +287,13 @@ class Master(Case):
         await self.until(lambda: self.mood('w1') != 'eager')
         await self.run_ok('worker', 'resume', 'w1')
         await self.until(lambda: self.mood('w1') == 'eager')
-        events = (await self.run_ok('history', '--worker', 'w1', '--json')).json
-        self.assertLessEqual({'drain', 'resume'}, {event['kind'] for event in events})
+        kinds: set[str] = set()
+        for _ in range(20):  # what has happened is written down once a second
+            events = (await self.run_ok('history', '--worker', 'w1', '--json')).json
+            kinds = {event['kind'] for event in events}
+            if {'drain', 'resume'} <= kinds:
+                break
+        self.assertLessEqual({'drain', 'resume'}, kinds)
         self.assertIn('new disk', (await self.run_ok('history', '--worker', 'w1')).output)
 
     async def test_an_owners_no_cannot_be_overruled(self):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from buildbot.plugins import util
+from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.process.workerforbuilder import PingException
 from buildbot.util.twisted import async_to_deferred
 from support.lock_faults import InjectedError
@@ -92,7 +93,9 @@ class LoadedMaster(LoadCase):
 
     def flush_what_lost_workers_raise(self) -> None:
         """Build.startBuild goes on with a worker that is None."""
-        self.flushLoggedErrors(pb.PBConnectionLost, PingException)
+        self.flushLoggedErrors(pb.PBConnectionLost, PingException, BuildStepCancelled)
+        for failure in self.flushLoggedErrors(AssertionError):
+            self.assertEqual(failure.frames[-1][0], 'startBuild', failure.getTraceback())
         for failure in self.flushLoggedErrors(AttributeError):
             self.assertIn("'NoneType' object has no attribute", failure.getErrorMessage())
 

@@ -63,6 +63,7 @@ c = BuildmasterConfig = {{
 BALANCER = "c['services'] = [util.Balancer({arguments})]\n"
 BLOCK = """\
 import sys
+from importlib import metadata
 
 
 class Uninstalled:
@@ -73,6 +74,10 @@ class Uninstalled:
 
 
 sys.meta_path.insert(0, Uninstalled)
+installed = metadata.distributions
+metadata.distributions = lambda **how: (
+    one for one in installed(**how) if one.metadata['Name'] != 'buildbot-balancer'
+)
 """
 
 

@@ -184,6 +184,13 @@ class Publish(Section):
 
 
 @attrs.frozen(kw_only=True)
+class Socket(Section):
+    """`group`: whose members may speak through the socket too."""
+
+    group: str | None = key(values.text, None)
+
+
+@attrs.frozen(kw_only=True)
 class Outside(Section):
     mood: Mood = key(values.mood)
 
@@ -223,6 +230,7 @@ class Settings(Section):
     load: Load | None = None
     page: Page | None = None
     pressure: Pressure | None = None
+    socket: Socket | None = None
     details: bool = False
 
 
@@ -237,6 +245,7 @@ SECTIONS: dict[str, type[Section]] = {
     'page': Page,
     'pressure': Pressure,
     'publish': Publish,
+    'socket': Socket,
 }
 
 

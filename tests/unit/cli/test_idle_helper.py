@@ -161,6 +161,7 @@ class Helper(SynchronousTestCase):
         self.plan = [lambda: None]
         _, lines = self.run_helper()
         self.assertEqual(lines, ['0: error: not you'])
+        self.assertEqual(len(reporter._connections), 2)  # it may be let in one day
 
     def test_where_nothing_can_be_seen_it_says_so_once_and_tells_nobody_anything(self):
         reporter = self.reporter()

@@ -111,6 +111,12 @@ class Moment(Case):
         self.clock.advance(1)
         self.assertEqual(build.stops, [RETRY])
 
+    def test_heartbeats_leave_one_timer(self):
+        self.runs(1)
+        for _ in range(5):
+            self.says(60)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
     def test_who_resumes_before_it_stops_nothing(self):
         (build,) = self.runs(1)
         self.says(60)

@@ -21,6 +21,7 @@ from twisted.internet import endpoints
 from twisted.internet import protocol
 from twisted.internet import reactor
 from twisted.internet import task
+from twisted.internet.testing import StringTransport
 from twisted.internet.utils import getProcessOutput
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.trial.unittest import SkipTest
@@ -307,6 +308,20 @@ class Speaking(Case):
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
         return self.run_async(test())
+
+
+class Refused(Case):
+    def test_what_a_stranger_says_before_it_is_hung_up_on_is_not_heard(self):
+        self.patch(peer, 'of', lambda connection: Peer(STRANGER, STRANGER))
+        line = unixsocket._Line(self.socket)
+        transport = StringTransport()
+        transport.getHandle = lambda: None
+        line.makeConnection(transport)
+        line.lineReceived(b'offline')
+        self.assertEqual(transport.value().count(b'\n'), 1)
+        self.assertIn(b'error: only the user of the worker', transport.value())
+        self.assertTrue(transport.disconnecting)
+        self.assertEqual(word.load(self.basedir), word.NO_WORD)
 
 
 class Strangers(Case):
