@@ -26,17 +26,22 @@ class Cap:
 
 
 @attrs.frozen
-class Caps:
-    """All that there are for one worker; `changes_at`: when one that is not here begins.
-
-    `closes_at`: when one begins that lets nothing start; from `clear_by` seconds before that on,
-    only builds that will be over by then may start.
+class Closing:
+    """At `at` a cap begins that lets nothing start; from `clears_from` on only builds may start
+    that will be over by then.
     """
+
+    at: float
+    clears_from: float
+
+
+@attrs.frozen
+class Caps:
+    """All that there are for one worker; `changes_at`: when one that is not here begins."""
 
     caps: tuple[Cap, ...] = ()
     changes_at: float | None = None
-    closes_at: float | None = None
-    clear_by: float = 0.0
+    closings: tuple[Closing, ...] = ()
 
     def lowest(self, now: float) -> Cap | None:
         holding = [cap for cap in self.caps if cap.holds_at(now)]
@@ -44,9 +49,7 @@ class Caps:
 
     def clears(self, now: float) -> float | None:
         """The moment by which a build that starts now must be over; None: there is none."""
-        if self.closes_at is None or now < self.closes_at - self.clear_by:
-            return None
-        return self.closes_at
+        return min((one.at for one in self.closings if one.clears_from <= now), default=None)
 
     def next_change(self, now: float) -> float | None:
         ends = [cap.until for cap in self.caps if cap.until is not None and cap.until > now]

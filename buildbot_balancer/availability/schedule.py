@@ -13,6 +13,7 @@ import attrs
 from buildbot_balancer.availability.cap import SCHEDULE
 from buildbot_balancer.availability.cap import Cap
 from buildbot_balancer.availability.cap import Caps
+from buildbot_balancer.availability.cap import Closing
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.window import Window
 from buildbot_balancer.errors import WordError
@@ -63,29 +64,24 @@ class Availability:
         inside = [window for window in self.windows if window.contains(now)]
         begins = [w.next_change(now) for w in self.windows if w not in inside]
         begins_at = min((at for at in begins if at is not None), default=None)
-        shuts = not mood.starts_builds and bool(self.clear_by) and begins_at is not None
+        closings: tuple[Closing, ...] = ()
+        if not mood.starts_builds and self.clear_by and begins_at is not None:
+            closings = (Closing(at=begins_at, clears_from=begins_at - self.clear_by),)
         return Caps(
             tuple(
                 Cap(mood=mood, source=SCHEDULE, reason=str(one), until=one.next_change(now))
                 for one in inside
             ),
             changes_at=begins_at,
-            closes_at=begins_at if shuts else None,
-            clear_by=float(self.clear_by),
+            closings=closings,
         )
 
 
 def together(all_caps: Iterable[Caps]) -> Caps:
     """What holds for a worker of which several speak."""
     found = list(all_caps)
-    first = min(
-        (one for one in found if one.closes_at is not None),
-        key=lambda one: (one.closes_at or 0) - one.clear_by,
-        default=Caps(),
-    )
     return Caps(
         tuple(cap for one in found for cap in one.caps),
         changes_at=min((c.changes_at for c in found if c.changes_at is not None), default=None),
-        closes_at=first.closes_at,
-        clear_by=first.clear_by,
+        closings=tuple(closing for one in found for closing in one.closings),
     )

@@ -104,10 +104,12 @@ class Control:
         """Only the owner's word holds again."""
         worker = self._worker(workerid)
         name = worker.workername
-        if name not in self._caps:
+        cap = self._caps.get(name)
+        if cap is None:
             return
         self._fleet.change_caps(worker, lambda: self._drop(name))
-        self._record(event.RESUME, user, worker=name)
+        if cap.holds_at(self._now()):
+            self._record(event.RESUME, user, worker=name)
         self._told.worker(name)
         await self._words.forget_worker(name)
 
@@ -121,8 +123,9 @@ class Control:
     async def counted(self, name: str) -> None:
         """The number of builds on a worker is another one: one that was drained may be empty."""
         cap, worker = self._caps.get(name), compat.worker_named(self._master, name)
-        draining = cap is not None and cap.mood is Mood.GOING_ON_HOLIDAY
-        if cap is None or worker is None or not draining:
+        if cap is None or worker is None or cap.mood is not Mood.GOING_ON_HOLIDAY:
+            return
+        if not cap.holds_at(self._now()):
             return
         if self._fleet.standing(worker).presence.running == 0:
             empty = attrs.evolve(cap, mood=Mood.OFFLINE)

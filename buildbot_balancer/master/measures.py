@@ -21,8 +21,13 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.core import Metric
 
+from buildbot_balancer.availability.text import clean
+
 PREFIX = 'buildbot_balancer'
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)  # seconds
+LOCKS = 500  # that are told by name; properties of builds may make up names without end
+OTHER = 'other'
+NAME = 200  # characters
 LONG = (1, 5, 15, 60, 300, 900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600)
 
 
@@ -41,6 +46,7 @@ class Measures:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._locks: set[str] = set()
         self.decisions = self._counter(
             'decisions', 'Builds started, and requests that wait for another reason', 'outcome'
         )
@@ -59,6 +65,13 @@ class Measures:
 
     def watch(self, gauges: Iterable[Gauge]) -> None:
         self._registry.register(_Present(tuple(gauges)))
+
+    def lock_ended(self, measure: Histogram, name: str, seconds: float) -> None:
+        """`measure` is one of the two for locks."""
+        label = clean(name, NAME)
+        if len(self._locks) < LOCKS:
+            self._locks.add(label)
+        measure.labels(label if label in self._locks else OTHER).observe(seconds)
 
     def text(self) -> bytes:
         """In Prometheus' text format."""

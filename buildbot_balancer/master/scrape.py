@@ -74,8 +74,8 @@ class Port:
         await self.stop()
         if given is None:
             return
-        service = strports.service(given, self._site)
         try:
+            service = strports.service(given, self._site)
             await defer.maybeDeferred(service.privilegedStartService)
             service.startService()
         except Exception as e:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from twisted.internet import defer
 
 from buildbot_balancer.availability.cap import ADMIN
 from buildbot_balancer.availability.cap import Cap
@@ -28,6 +29,7 @@ class Words:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writing = defer.DeferredLock()  # a pool of threads keeps no order
 
     async def load_workers(self) -> dict[str, Cap]:
         rows = await self._load(WORD)
@@ -76,7 +78,7 @@ class Words:
 
     async def _change(self, name: str, work: Any, *args: Any) -> None:
         try:
-            await self._database.ask(work, *args)
+            await self._writing.run(lambda: defer.ensureDeferred(self._database.ask(work, *args)))
         except BalancerError as e:
             say(f'what was said about {name} counts until this master stops, no longer: {e}')
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kept: the statements on tables of what is in force, one row a name."""
+"""Kept: the statements on tables of what is in force, one row a name.
+
+A name is found again only when it is loaded as it is in the config, so nothing of it is taken out;
+what some database could not keep is written as Python does in a string.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,19 @@ import sqlalchemy as sa
 
 from buildbot_balancer.tables.fitting import encodable
 from buildbot_balancer.tables.fitting import fitting
+from buildbot_balancer.tables.fitting import narrowed
 
 
 def load(connection: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+    key = _name(table).name
+    rows = connection.execute(sa.select(table)).mappings()
+    return [{**row, key: _unescaped(row[key])} for row in rows]
 
 
 def save(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
     """In the place of the row of that name."""
     values = {key: _fit(connection, table.c[key], value) for key, value in row.items()}
+    values[_name(table).name] = _escaped(row[_name(table).name])
     if _updated(connection, table, values):
         return
     try:
@@ -29,13 +37,24 @@ def save(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> 
 
 
 def delete(connection: sa.Connection, table: sa.Table, name: str) -> None:
-    column = _name(table)
-    connection.execute(sa.delete(table).where(column == _fit(connection, column, name)))
+    connection.execute(sa.delete(table).where(_name(table) == _escaped(name)))
 
 
 def _name(table: sa.Table) -> sa.Column[Any]:
     (column,) = table.primary_key.columns
     return column
+
+
+def _escaped(name: str) -> str:
+    plain = name.isprintable() and '\\' not in name and narrowed(name) == name
+    return name if plain else name.encode('unicode_escape').decode('ascii')
+
+
+def _unescaped(kept: str) -> str:
+    try:
+        return kept.encode('ascii').decode('unicode_escape') if '\\' in kept else kept
+    except UnicodeError:  # not written by us
+        return kept
 
 
 def _updated(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:

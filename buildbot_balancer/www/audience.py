@@ -9,8 +9,11 @@ from typing import Any
 
 import attrs
 
+from buildbot_balancer.www.endpoint import is_id
+
 PREFIX = 'balancer_'  # of the plurals: they become ('balancer', 'workers', ...) in Buildbot's style
 UPDATED = 'updated'
+DIGITS = 10  # of the ids in Buildbot's tables; what strangers listen to may have any number
 
 
 @attrs.frozen
@@ -19,6 +22,12 @@ class Audience:
 
     to_all: bool
     ids: frozenset[str] = frozenset()
+
+    @property
+    def numbers(self) -> set[int]:
+        """Of those ids that can be Buildbot's."""
+        numbers = {int(one) for one in self.ids if one.isdecimal() and len(one) <= DIGITS}
+        return {one for one in numbers if is_id(one)}
 
     @property
     def is_empty(self) -> bool:

@@ -48,7 +48,7 @@ class Changes:
             return self._locks(sight)
         ids = self.keys
         if self.too_many or not audience.to_all:
-            heard = {int(each) for each in audience.ids if each.isdecimal()}
+            heard = audience.numbers
             ids = heard if self.many else ids & heard
         if self.plural == WORKERS:
             return [(str(each), sight.worker(each)) for each in sorted(ids)]

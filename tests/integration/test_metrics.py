@@ -101,6 +101,14 @@ class OnAPage(MasterCase):
         self.let_all_go()
 
     @async_to_deferred
+    async def test_a_key_that_is_gone_is_one_line_too(self) -> None:
+        lines = LogLines(self)
+        await self.begin()
+        port = self.balancer._parts.port
+        await port.listen('ssl:0:privateKey=/nowhere/key.pem:interface=127.0.0.1')
+        self.assertEqual(len([line for line in lines.ours() if 'cannot be served' in line]), 1)
+
+    @async_to_deferred
     async def test_refused_reports_are_counted_apart(self) -> None:
         await self.begin()
         link: Link = self.reporters['w1']._link

@@ -68,6 +68,14 @@ class Clearing(SynchronousTestCase):
         both = together([self.hours.caps(at(20, 30)), early.caps(at(20, 30))])
         self.assertEqual(both.clears(at(20, 30)), at(22))
 
+    def test_one_that_begins_to_clear_later_and_closes_earlier_counts_from_then_on(self):
+        lunch = Availability('*', [LUNCH], clear_by=600)
+        afternoon = Window('daily', '14:00', '15:00', timezone='UTC')
+        long_before = Availability('*', [afternoon], clear_by=4 * HOUR)
+        both = together([lunch.caps(at(10, 30)), long_before.caps(at(10, 30))])
+        self.assertEqual(both.clears(at(11)), at(14))
+        self.assertEqual(both.clears(at(11, 55)), at(12))
+
 
 class Problems(SynchronousTestCase):
     def problem(self, *args, **kwargs):

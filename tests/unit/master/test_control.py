@@ -167,6 +167,22 @@ class Workers(Case):
         self.do(self.control.counted('w1'))
         self.assertEqual((self.standing().mood, self.standing().reason), (Mood.OFFLINE, 'moving'))
 
+    def test_a_drain_that_has_ended_by_the_clock_frees_nobody(self):
+        place = object()
+        self.fleet.builds.starting('w1', place, NOW)
+        self.do(self.control.drain_worker(1, 'moving', NOW + 60, 'eve'))
+        self.clock.advance(60)
+        self.fleet.builds.started('w1', place, None)
+        self.do(self.control.counted('w1'))
+        self.assertEqual([e.kind for e in self.notes.events], ['drain'])
+
+    def test_to_resume_what_has_ended_by_the_clock_is_no_event(self):
+        self.do(self.set('offline', until=NOW + 60))
+        self.clock.advance(60)
+        self.do(self.control.resume_worker(1, 'bob'))
+        self.assertEqual([e.kind for e in self.notes.events], ['set'])
+        self.assertEqual((self.notes.kept, self.control.caps_of('w1')), ({}, ()))
+
     def test_what_is_no_mood_or_no_worker_is_a_sentence(self):
         self.assertIn('did you mean "reluctant"', self.refused(self.set('reluctent'), WordError))
         self.assertIn('no worker 77', self.refused(self.control.resume_worker(77, None)))

@@ -59,6 +59,19 @@ class Keeping(Case):
         self.now(self.words.forget_builder('b'))
         self.assertEqual((self.builders(), self.workers()), ({'a': PAUSE}, {}))
 
+    def test_what_is_said_last_is_written_last_however_many_threads_there_are(self):
+        self.pool.slow = True
+        said = [
+            defer.ensureDeferred(self.words.save_worker('a', FULL, 1.0)),
+            defer.ensureDeferred(self.words.forget_worker('a')),
+        ]
+        self.pool.waiting.reverse()  # as threads do, now and then
+        while self.pool.waiting:
+            self.pool.answer()
+        self.successResultOf(defer.gatherResults(said))
+        self.pool.slow = False
+        self.assertEqual(self.workers(), {})
+
     def test_a_mood_that_is_none_is_a_line_and_loses_no_other(self):
         self.now(self.words.save_worker('a', DRAIN, 1.0))
         self.now(self.words.save_worker('b', FULL, 1.0))

@@ -45,6 +45,16 @@ class Rows:
         self.save(row(reason='new'))  # the same again
         self.assertEqual(self.load(), [row('B'), row(reason='new')])
 
+    def test_a_name_is_loaded_as_it_is_in_the_config(self):
+        names = ['a b', 'a  b', ' a b', 'a\u200eb', 'a\\u200eb', 'a\\b', 'grün', '\U0001f680']
+        names += ['half \ud800', 'x' * 255]
+        for name in names:
+            self.save(row(name, reason=name[:3]))
+        self.assertEqual([one['builder'] for one in self.load()], sorted(names))
+        for name in names:
+            self.do(kept.delete, PAUSE, name)
+        self.assertEqual(self.load(), [])
+
     def test_who_was_first_elsewhere_is_overwritten(self):
         updated, seen = kept._updated, []
 
@@ -67,12 +77,16 @@ class Rows:
         self.do(kept.delete, PAUSE, 'never')
         self.assertEqual(self.load(), [row('c')])
 
-    def test_what_people_typed_fits_and_is_found_again(self):
+    def test_what_people_typed_is_cut_to_fit(self):
         long = 'x' * 1000
-        self.save(row(long, reason=f'\U0001f600\x1b {long}'))
-        self.assertEqual(len(self.load()), 1)
-        self.do(kept.delete, PAUSE, long)
-        self.assertEqual(self.load(), [])
+        self.save(row(reason=f'\U0001f600\x1b {long}', actor=long))
+        (found,) = self.load()
+        self.assertEqual((len(found['reason']), len(found['actor'])), (200, 255))
+
+    def test_a_name_that_is_not_written_as_ours_are_is_loaded_as_it_is(self):
+        for name in ('a\\x', 'ü\\n'):
+            self.do(lambda connection, name=name: connection.execute(PAUSE.insert(), row(name)))
+        self.assertEqual([one['builder'] for one in self.load()], ['a\\x', 'ü\\n'])
 
 
 globals().update(on_each(Rows))

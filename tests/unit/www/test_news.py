@@ -68,6 +68,16 @@ class Told(Case):
             [(('balancer_workers', '2', 'updated'), to_json(worker_sight(2, mood='offline')))],
         )
 
+    def test_who_listens_to_what_can_be_no_id_deafens_nobody(self):
+        self.listen('balancer_requests', '9' * 5000, None)
+        self.listen('balancer_requests', '9' * 20, None)
+        self.listen('balancer_requests', '7', None)
+        for number in range(1, KEPT + 2):
+            self.news.request_changed(number)
+        self.wait()
+        self.assertIn('balancer_requests/7/updated', self.keys())
+        self.assertEqual([one for one in self.sight.asked if one[0] == 'request'], [('request', 7)])
+
     def test_in_buildbots_style_too(self):
         self.listen('balancer', None, None, None)
         self.news.worker_changed(2)
