@@ -40,3 +40,7 @@ class LockConflictError(BalancerError):
 
 class ControlError(BalancerError):
     """What a user of the master said about a worker or a builder cannot be done."""
+
+
+class NothingSentError(BalancerError):
+    """A reporter was asked for its last report, and has sent none since it started."""

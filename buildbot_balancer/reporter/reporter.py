@@ -81,6 +81,7 @@ class Reporter(service.Service):
         )
         self.incarnation = uuid.uuid4().hex
         self._seq = 0
+        self._sent: str | None = None  # the last report, as it left
         self._values: dict[str, Any] = {}
         self._problem = ''
         self._complained_at = -COMPLAIN_EVERY
@@ -262,10 +263,12 @@ class Reporter(service.Service):
         if not self._hearing.listening:
             return
         self._seq += 1
-        sent = self._link.send(self.report().to_wire())
+        self._sent = self.report().to_wire()
+        sent = self._link.send(self._sent)
         sent.addTimeout(SEND_TIMEOUT, self._reactor)
         sent.addCallbacks(self._taken, self._not_taken)
         sent.addErrback(failed, 'while sending a report')
+        self._write_status()
 
     def _taken(self, result: Any) -> None:
         if isinstance(result, str) and result:
@@ -336,6 +339,7 @@ class Reporter(service.Service):
                 problem=self._desk.problem or self._automatic.problem,
                 incarnation=self.incarnation,
                 authority=self._said,
+                sent=self._sent,
                 at=self._reactor.seconds(),
             )
         )

@@ -47,6 +47,7 @@ class Status:
     problem: str | None = None
     incarnation: str = ''
     authority: tuple[Says, ...] = ()
+    sent: str | None = None  # the last report, to the letter
     at: float = 0.0
 
 
@@ -89,6 +90,12 @@ def _authority(name: str, value: Any) -> tuple[Says, ...]:
     return tuple(_says(name, one) for one in value)
 
 
+def _sent(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > wire.LIMIT:
+        raise WireError(f'"{name}" must be a text of at most {wire.LIMIT} characters')
+    return value
+
+
 def _says(name: str, value: Any) -> Says:
     if not isinstance(value, dict):
         raise WireError(f'"{name}" must have objects')
@@ -121,5 +128,6 @@ _CHECKS: Mapping[str, wire.Check] = {
     'problem': wire.optional(wire.text(1000)),
     'incarnation': wire.text(64),
     'authority': _authority,
+    'sent': lambda name, value: None if value is None else _sent(name, value),
     'at': wire.number(0, 1e11),
 }

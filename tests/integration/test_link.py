@@ -16,6 +16,7 @@ from buildbot_balancer.availability.report import Report
 from buildbot_balancer.availability.wire import LIMIT
 from buildbot_balancer.master.balancer import Balancer
 from buildbot_balancer.reporter import attach
+from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter.reporter import Reporter
 
 
@@ -34,6 +35,18 @@ class LinkOnPb(MasterCase):
         self.assertEqual(len(standing.host), 16)
         self.assertIn('os', standing.facts)
         self.assertIsNotNone(standing.own)
+
+    @async_to_deferred
+    async def test_the_owner_can_see_the_last_report_to_the_letter(self) -> None:
+        await self.begin()
+        heard = []
+        hear = self.balancer.engine.fleet.hear
+        self.balancer.engine.fleet.hear = lambda *args: (heard.append(args[2]), hear(*args))[1]
+        self.say('w1', mood=Mood.RELUCTANT, reason='mine')
+        await self.until(lambda: self.mood('w1') == 'reluctant')
+        shown = status.load(self.worker_dir('w1'))
+        assert shown is not None
+        self.assertEqual(shown.sent, heard[-1])
 
     @async_to_deferred
     async def test_two_workers_on_one_machine_report_the_same_host(self) -> None:

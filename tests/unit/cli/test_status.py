@@ -179,6 +179,20 @@ class WithReporter(Case):
         self.assertEqual(second, '  a master listens')
         self.assertEqual(third, '  load 0.50 per CPU on 8 CPUs, idle for 5 min, 2 builds run')
 
+    def test_the_last_report_is_shown_to_the_letter(self):
+        self.show(sent='{"v":1,"reason":"gr\\u00fc\u00dfe"}')
+        self.assertEqual(self.text('--sent'), '{"v":1,"reason":"gr\\u00fc\u00dfe"}\n')
+
+    def test_a_file_that_somebody_changed_sends_no_escapes_to_the_terminal(self):
+        self.show(sent='{\x1b[31m}')
+        self.assertEqual(self.text('--sent'), '{\\x1b[31m}\n')
+
+    def test_where_nothing_was_sent_it_is_said(self):
+        self.show()
+        result = CliRunner().invoke(main, ['status', str(self.basedir), '--sent'])
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn('nothing has been sent', result.output)
+
     AUTHORITY = (
         Says('battery', None, 'plugged in'),
         Says('idle', Mood.RELUCTANT, 'keyboard or mouse used 2 min ago'),
