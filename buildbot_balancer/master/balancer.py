@@ -44,6 +44,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._parts: Parts | None = None
         self._begun = False  # as far as the distributor
+        self._turn = defer.DeferredLock()  # a master may stop while we start
         super().__init__(*args, **kwargs)
 
     @property
@@ -123,7 +124,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
             self.master.botmaster.maybeStartBuildsForAllBuilders()
 
     def startService(self) -> defer.Deferred[None]:
-        return defer.ensureDeferred(self._start())
+        return self._turn.run(lambda: defer.ensureDeferred(self._start()))
 
     async def _start(self) -> None:
         await super().startService()
@@ -143,7 +144,7 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         self.master.botmaster.maybeStartBuildsForAllBuilders()
 
     def stopService(self) -> defer.Deferred[None]:
-        return defer.ensureDeferred(self._stop())
+        return self._turn.run(lambda: defer.ensureDeferred(self._stop()))
 
     async def _stop(self) -> None:
         parts, self._parts = self._parts, None

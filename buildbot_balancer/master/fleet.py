@@ -36,6 +36,7 @@ LOAD = 'load'  # what others make of load on its machine is less, or known now
 FACTS = 'facts'  # it says of itself something else than before
 HEARD = 'heard'  # a report came, whatever it says
 ATTACHED = 'attached'  # its connection is up
+_NONE = -1  # less than any mood
 
 
 @attrs.define(eq=False)
@@ -52,7 +53,7 @@ class _Entry:
     refuses: bool | None = None  # kept until something changes, or `refuses_until`
     refuses_until: float | None = None
     refuses_on: Any = None
-    seen: set[bool] = attrs.field(factory=set)  # answers to `refuses` since WILLING or GONE
+    seen: set[int] = attrs.field(factory=set)  # how willing it was since WILLING or GONE
 
 
 class Fleet:
@@ -145,7 +146,7 @@ class Fleet:
         self._tell_mood(worker, before, self._settle(worker, self._entry(worker)))
 
     def _tell_mood(self, worker: Any, before: Standing, after: Standing) -> None:
-        self._entry(worker).seen = {after.refuses}
+        self._entry(worker).seen = {_willingness(after)}
         if not after.refuses and (before.refuses or after.mood > before.mood):
             self._told(WILLING, worker)
         elif before.mood.starts_builds and not after.mood.starts_builds:
@@ -241,7 +242,7 @@ class Fleet:
         entry.refuses_until = standing.changes_at
         entry.refuses_on = worker.conn
         _cancel(entry)
-        entry.seen.add(standing.refuses)
+        entry.seen.add(_willingness(standing))
         at = None
         if len(entry.seen) > 1:  # who was given the other answer is told
             at = self._reactor.seconds()
@@ -257,9 +258,9 @@ class Fleet:
         entry.timer = None
         seen, entry.seen = entry.seen, set()
         after = self._settle(worker, entry)
-        if True in seen and not after.refuses:
+        if not after.refuses and any(one < _willingness(after) for one in seen):
             self._told(WILLING, worker)
-        elif False in seen and not after.mood.starts_builds:
+        elif max(seen, default=_NONE) > _NONE and not after.mood.starts_builds:
             self._told(GONE, worker)
 
 
@@ -269,6 +270,10 @@ def _not_known(name: str) -> float | None:  # noqa: ARG001
 
 def _no_caps(name: str, now: float) -> Caps:  # noqa: ARG001
     return NO_CAPS
+
+
+def _willingness(standing: Standing) -> int:
+    return _NONE if standing.refuses else int(standing.mood)
 
 
 def _cancel(entry: _Entry) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from buildbot_balancer.availability.cap import Cap
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.buildersights import BuilderSights
@@ -35,6 +36,7 @@ from buildbot_balancer.master.locksights import LockSights
 from buildbot_balancer.master.measures import Measures
 from buildbot_balancer.master.measures import timed
 from buildbot_balancer.master.pastbuilds import PastBuilds
+from buildbot_balancer.master.pauses import Pause
 from buildbot_balancer.master.pauses import Pauses
 from buildbot_balancer.master.recorder import Recorder
 from buildbot_balancer.master.releases import Releases
@@ -96,8 +98,15 @@ class Parts:
 
     async def remember(self) -> None:
         """What was said before this master was started holds again before anything starts."""
-        await self.history.start()
-        self.control.load(await self.words.load_workers(), await self.words.load_builders())
+        caps: dict[str, Cap] = {}
+        pauses: dict[str, Pause] = {}
+        self.pauses.hold()
+        try:
+            await self.history.start()
+            caps = await self.words.load_workers()
+            pauses = await self.words.load_builders()
+        finally:
+            self.control.load(caps, pauses)
         self.engine.fleet.set_rules(self.engine.settings.rules)
         await self.recorder.start()
 

@@ -27,6 +27,7 @@ class Pauses:
         self._reactor = reactor
         self._ended = ended
         self._pauses: dict[str, Pause] = {}
+        self._loading = False
         self._timer: Any = None
 
     def get(self, builder: str) -> Pause | None:
@@ -34,10 +35,15 @@ class Pauses:
 
     def is_paused(self, builder: str) -> bool:
         pause = self._pauses.get(builder)
-        return pause is not None and not self._is_over(pause)
+        return self._loading or (pause is not None and not self._is_over(pause))
+
+    def hold(self) -> None:
+        """Until `load` no builder starts anything, for nobody knows yet what was said."""
+        self._loading = True
 
     def load(self, pauses: Mapping[str, Pause]) -> None:
         """In the place of all that were known."""
+        self._loading = False
         self._pauses = dict(pauses)
         self._set_timer()
 

@@ -71,9 +71,11 @@ class Returning(MasterCase):
         done = defer.ensureDeferred(self.reconfig(services=[Balancer()]))
         await self.until(lambda: asked)
         await self.request()
-        await self.stays(lambda: not HeldStep.running)
-        answer.callback(None)
-        await done
+        try:
+            await self.stays(lambda: not HeldStep.running)
+        finally:  # or the master could not stop
+            answer.callback(None)
+            await done
         await self.stays(lambda: not HeldStep.running)
         await self.control.resume_worker(workerid, 'ann')
         await self.started(1)
@@ -91,3 +93,29 @@ class Returning(MasterCase):
         await self.control.resume_builder(builderid, 'ann')
         await self.started(1)
         self.let_all_go()
+
+    @async_to_deferred
+    async def test_a_balancer_that_leaves_while_it_starts_leaves_nothing_behind(self) -> None:
+        await self.start(names=('w1',), services=[])
+        answer: defer.Deferred[None] = defer.Deferred()
+        asked: list[Words] = []
+
+        async def slow(words: Words) -> dict[str, Cap]:
+            asked.append(words)
+            await answer
+            return {}
+
+        self.patch(Words, 'load_workers', slow)
+        service = Balancer()
+        done = defer.ensureDeferred(self.reconfig(services=[service]))
+        await self.until(lambda: asked)
+        parts = service._parts
+        left = defer.maybeDeferred(service.disownServiceParent)
+        await task.deferLater(reactor, 0.1)
+        answer.callback(None)
+        await done
+        await left
+        assert parts is not None
+        self.assertEqual(
+            (service._begun, parts.recorder._beat, parts.link._consumer), (False, None, None)
+        )

@@ -127,6 +127,13 @@ class Workers(Case):
         self.clock.advance(61)
         self.assertEqual((self.standing().mood, self.told), (Mood.EAGER, [WILLING]))
 
+    def test_one_that_was_reluctant_and_ends_by_the_clock_wakes_too(self):
+        self.do(self.set('reluctant', until=NOW + 60))
+        self.told.clear()
+        self.fleet.refuses(self.worker)
+        self.clock.advance(61)
+        self.assertEqual((self.standing().mood, self.told), (Mood.EAGER, [WILLING]))
+
     def test_an_owners_no_cannot_be_overruled_and_the_sentence_says_whose_it_is(self):
         self.say(Mood.OFFLINE, reason='mine', until=NOW + 3600)
         for mood in ('eager', 'reluctant'):
