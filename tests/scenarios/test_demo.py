@@ -96,7 +96,8 @@ class DemoToItsEnd(SynchronousTestCase):
         assert 'dan: drain --wait has returned 0: free.' in demo.said, demo.said
         assert 'reluctant, but nobody else could' in demo.said, demo.said
         rows = re.findall(r'^ +(\d+) +success +(\w+) +\d+ s +\S', demo.said, re.MULTILINE)
-        assert len(rows) == 12, demo.said
+        assert len(rows) == 13, demo.said
+        assert '0 of 4 workers: 4 offline' in demo.said, demo.said
         assert {worker for _, worker in rows} == {'anna', 'ben', 'cleo', 'dan'}
         assert len(re.findall(r'^ *kept ', demo.said, re.MULTILINE)) == len(PROMISES)
         assert '\x1b' not in demo.said, 'no colours and no live display without a terminal'
