@@ -20,7 +20,7 @@ def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> 
 
     The text is written as it is, line ends included. Raises StoreError.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         fd, name = tempfile.mkstemp(prefix=f'.{target.name}.', dir=target.parent)
     except OSError as e:
@@ -33,7 +33,7 @@ def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> 
             _keep_owner(f.fileno(), target)
             if durable:
                 os.fsync(f.fileno())
-        temporary.chmod(mode)
+            _set_mode(f.fileno(), temporary, mode)
         temporary.replace(target)
         if durable:
             _sync_folder(target.parent)
@@ -43,9 +43,39 @@ def write(path: Path, text: str, mode: int = 0o644, *, durable: bool = True) -> 
         raise StoreError(f'cannot write {path}: {e.strerror or e}') from e
 
 
+def _target(path: Path) -> Path:
+    """Where a link leads. Raises StoreError.
+
+    A worker's folder is not root's: what lies in it must not lead root to files of others.
+    """
+    target = Path(os.path.realpath(path))
+    if not _is_root() or target == Path(os.path.realpath(path.parent), path.name):
+        return target
+    try:
+        layer = path.lstat().st_uid
+        owner = (target if target.exists() else target.parent).stat().st_uid
+    except OSError as e:
+        raise StoreError(f'cannot write {path}: {e.strerror or e}') from e
+    if layer not in {0, owner}:
+        raise StoreError(f'cannot write {path}: it is a link of another user to what is not theirs')
+    return target
+
+
+def _is_root() -> bool:
+    return hasattr(os, 'geteuid') and os.geteuid() == 0
+
+
+def _set_mode(fd: int, path: Path, mode: int) -> None:
+    # by its name it may be another file by now, where the folder is another user's
+    if hasattr(os, 'fchmod'):
+        os.fchmod(fd, mode)
+    else:  # Windows, before Python 3.13
+        path.chmod(mode)
+
+
 def _keep_owner(fd: int, target: Path) -> None:
     # what root writes in a worker's folder must stay readable for the worker
-    if hasattr(os, 'geteuid') and os.geteuid() == 0:
+    if _is_root():
         before = target if target.exists() else target.parent
         found = before.stat()
         if (found.st_uid, found.st_gid) != (0, os.getegid()):

@@ -53,7 +53,7 @@ class Writing(Case):
 
     def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(self):
         self.path.write_text('old')
-        for name in ('pathlib.Path.replace', 'os.fsync', 'pathlib.Path.chmod'):
+        for name in ('pathlib.Path.replace', 'os.fsync', 'os.fchmod'):
             full = mock.patch(name, side_effect=OSError(28, 'No space left on device'))
             with full, self.assertRaises(StoreError) as caught:
                 files.write(self.path, 'new')
@@ -77,6 +77,49 @@ class Writing(Case):
         os.chown(self.path, 2234, 2235)
         files.write(self.path, 'y')
         self.assertEqual((self.path.stat().st_uid, self.path.stat().st_gid), (2234, 2235))
+
+    def test_root_does_not_write_where_a_link_of_another_user_leads(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can give a link away')
+        folder = new_folder(self)
+        (folder / 'target').write_text('of root')
+        for name in ('target', 'not there'):
+            target = folder / name
+            self.path.symlink_to(target)
+            os.chown(self.path, 1234, 1235, follow_symlinks=False)
+            with self.assertRaises(StoreError) as caught:
+                files.write(self.path, 'x')
+            self.assertEqual(
+                str(caught.exception),
+                f'cannot write {self.path}: it is a link of another user to what is not theirs',
+            )
+            self.path.unlink()
+        self.assertEqual((folder / 'target').read_text(), 'of root')
+        self.assertEqual([one.name for one in folder.iterdir()], ['target'])
+
+    def test_root_follows_a_link_to_what_belongs_to_who_laid_it(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can give a link away')
+        target = self.folder / 'target'
+        target.write_text('old')
+        self.path.symlink_to(target)
+        for place in (self.path, target):
+            os.chown(place, 1234, 1235, follow_symlinks=False)
+        files.write(self.path, 'new')
+        self.assertEqual(target.read_text(), 'new')
+
+    def test_the_mode_goes_to_the_file_that_was_written_and_to_no_other_in_its_place(self):
+        secret = self.folder / 'secret'
+        secret.touch(0o600)
+
+        def swap(_):
+            (temporary,) = self.folder.glob('.file.*')
+            temporary.unlink()
+            temporary.symlink_to(secret)
+
+        with mock.patch('os.fsync', side_effect=swap), mock.patch.object(files, '_sync_folder'):
+            files.write(self.path, 'x', 0o644)
+        self.assertEqual(stat.S_IMODE(secret.stat().st_mode), 0o600)
 
     def test_a_folder_that_is_not_there_is_an_error_of_ours(self):
         with self.assertRaises(StoreError):
