@@ -57,6 +57,8 @@ class Availability:
             yield f'Availability: mood must be a word, not {self.mood!r}'
         elif mood is Mood.EAGER:
             yield "Availability: mood='eager' would change nothing; leave it out"
+        elif mood.starts_builds and self.clear_by:
+            yield f'Availability: clear_by= would be ignored with mood={self.mood!r}'
 
     def caps(self, now: float) -> Caps:
         """For a worker that the glob matches; there are no problems."""

@@ -56,6 +56,11 @@ class Notify:
         if self._address:
             self._send(STOPPING)
 
+    def stepped_back(self) -> None:
+        if self._loop is not None:
+            self._loop.reset()
+            self._feed()
+
     def _feed(self) -> None:
         if self._healthy():
             self._send(WATCHDOG)

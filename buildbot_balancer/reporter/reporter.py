@@ -24,6 +24,7 @@ from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.reporter import leftovers
 from buildbot_balancer.reporter.automatic import Automatic
+from buildbot_balancer.reporter.clockstep import ClockStep
 from buildbot_balancer.reporter.decide import Opinion
 from buildbot_balancer.reporter.decide import decide
 from buildbot_balancer.reporter.desk import Desk
@@ -69,7 +70,8 @@ class Reporter(service.Service):
         if interval != usable:
             say(f'the interval of {interval} s is taken as {usable:g} s')
         self._basedir = Path(worker.basedir).absolute()
-        self._sampler = sampler or Sampler(default_probes(shared_process=is_local(worker)))
+        self._is_alone = not is_local(worker)  # else the process is a master's
+        self._sampler = sampler or Sampler(default_probes(shared_process=not self._is_alone))
         self._link = make_link(
             worker, on_answer=self._answered, on_ready=self._ready, on_lost=self._lost
         )
@@ -79,6 +81,7 @@ class Reporter(service.Service):
         self._automatic = Automatic(
             self._basedir, usable, self._in_thread, steady, self._measured, [self._ways.helper]
         )
+        self._clock_step = ClockStep(reactor, steady, lambda: self._shielded(self._stepped_back))
         self.incarnation = uuid.uuid4().hex
         self._seq = 0
         self._sent: str | None = None  # the last report, as it left
@@ -103,12 +106,15 @@ class Reporter(service.Service):
         self._start_loop('beat', self._automatic.interval, now=True)
         self._start_loop('look', LOOK_EVERY, now=False)
         self._ways.open()
+        if self._is_alone:
+            self._clock_step.open()
         # Attached to a worker that is up already, so nobody will greet: knock.
         if self._link.is_up():
             self._hearing.knock()
         self._send()
 
     def stopService(self) -> Any:
+        self._clock_step.close()
         for loop in self._loops.values():
             loop.stop()
         self._loops = {}
@@ -134,6 +140,14 @@ class Reporter(service.Service):
         self._loops[name] = task.LoopingCall(self._shielded, function)
         self._loops[name].clock = self._reactor
         self._loops[name].start(seconds, now=now)
+
+    def _stepped_back(self) -> None:
+        """The clock was set back, and what waits for a time on it would wait too long."""
+        say('the clock was set back; the reporter goes on')
+        for loop in self._loops.values():
+            loop.reset()
+        self._ways.stepped_back()
+        self._look()
 
     def _shielded(self, function: Callable[[], None]) -> None:
         try:

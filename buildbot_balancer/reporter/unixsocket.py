@@ -132,6 +132,10 @@ class OwnersSocket:
             line.transport.loseConnection()
         return self._stop()
 
+    def stepped_back(self) -> None:
+        if self._loop is not None and self._loop.running:
+            self._loop.reset()
+
     # who may speak, and what they say
 
     def admit(self, line: _Line) -> str | None:
@@ -241,7 +245,11 @@ def _taken(place: Path) -> str | None:
         return None
     except OSError as e:
         return f'nobody can speak through {place}: {_why(e)}'
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    try:
+        probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as e:  # the process has too many files open, for now
+        return f'nobody can speak through {place}: {_why(e)}'
+    with probe:
         probe.setblocking(False)
         try:
             probe.connect(str(place))

@@ -66,6 +66,11 @@ class Ways:
             self._signals.close()
         return self._socket.close()
 
+    def stepped_back(self) -> None:
+        """The clock was set back: what waits for a time on it begins anew."""
+        self._socket.stepped_back()
+        self._notify.stepped_back()
+
     def looked(self) -> None:
         """The reporter has looked at all that it looks at, and nothing went wrong."""
         self._looked_at = self._steady()

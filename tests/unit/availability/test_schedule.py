@@ -84,7 +84,7 @@ class Problems(SynchronousTestCase):
         return found[0]
 
     def test_a_good_one_has_none(self):
-        self.assertEqual(list(Availability('w*', (NIGHT,), 'reluctant', 60).problems()), [])
+        self.assertEqual(list(Availability('w*', (NIGHT,), 'offline', 60).problems()), [])
 
     def test_each_is_a_sentence(self):
         self.assertIn('7 is no name', self.problem(7, [NIGHT]))
@@ -93,5 +93,6 @@ class Problems(SynchronousTestCase):
         self.assertIn('no util.Window', self.problem('*', ['22:00']))
         self.assertIn('did you mean "offline"', self.problem('*', [NIGHT], 'ofline'))
         self.assertIn('change nothing', self.problem('*', [NIGHT], 'eager'))
+        self.assertIn('clear_by= would be ignored', self.problem('*', [NIGHT], 'reluctant', 60))
         self.assertIn('a number of seconds', self.problem('*', [NIGHT], clear_by='2h'))
         self.assertIn('a number of seconds', self.problem('*', [NIGHT], clear_by=-1))

@@ -199,6 +199,18 @@ class OfAReporter(Case):
         self.reporter.stopService()
         self.assertEqual(self.systemd.heard(), ['STOPPING=1'])
 
+    def test_a_clock_that_is_set_back_does_not_starve_it(self):
+        self.start(new_worker(self.folder))
+        self.systemd.heard()
+        steady, back = self.reactor.seconds, 3600.0
+        self.patch(self.reporter._ways, '_steady', lambda: steady() + back)
+        self.patch(self.reporter._clock_step, '_steady', lambda: steady() + back)
+        self.reactor.rightNow -= back
+        self.reporter._clock_step.look()
+        self.assertEqual(self.systemd.heard(), ['WATCHDOG=1'])
+        self.go(PERIOD)
+        self.assertEqual(self.systemd.heard(), ['WATCHDOG=1', 'WATCHDOG=1'])
+
     def test_a_reporter_whose_looks_fail_starves_it(self):
         self.start(new_worker(self.folder))
 

@@ -452,6 +452,25 @@ class Files(Case):
 
         return defer.ensureDeferred(test())
 
+    def test_a_process_that_has_no_file_left_to_open_tries_again(self):
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(str(self.path))
+        stale.close()
+        full = mock.patch('socket.socket', side_effect=OSError(24, 'Too many open files'))
+        with full:
+            self.socket.open()
+        self.assertIsNone(self.socket._port)
+        self.assertTrue(self.socket._loop.running)
+        self.socket.look()
+        self.assertEqual(self.mode(), 0o600)
+
+    def test_after_a_step_back_of_the_clock_it_is_looked_after_as_before(self):
+        self.socket.open()
+        before = self.socket._loop.call
+        self.socket.stepped_back()
+        self.assertFalse(before.active())
+        self.assertTrue(self.socket._loop.call.active())
+
     def test_a_path_that_is_too_long_says_so(self):
         lines = LogLines(self)
         deep = self.basedir / ('x' * 100)
