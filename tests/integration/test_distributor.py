@@ -145,11 +145,7 @@ class CleanShutdown(DistributorCase):
                 break
             await self.stays(lambda: True, 0.05)
         self.assertIn(other, await self.order())
-        await self.until(self.over_when_let_go)  # its step may begin only now
-
-    def over_when_let_go(self) -> bool:
-        self.let_all_go()
-        return not any(one.building for one in self.master.botmaster.builders.values())
+        await self.no_builds()
 
 
 class Faults(DistributorCase):

@@ -67,8 +67,11 @@ class DistributorCase(MasterCase):
         return list(self.master.botmaster.builders.values())
 
     async def no_builds(self) -> None:
-        self.let_all_go()
-        await self.until(lambda: not any(one.building for one in self.all_builders()))
+        await self.until(self._is_over)
+
+    def _is_over(self) -> bool:
+        self.let_all_go()  # also steps that begin only now
+        return not any(one.building for one in self.all_builders())
 
     async def is_complete(self, request: int) -> bool:
         row = await self.master.db.buildrequests.getBuildRequest(request)
