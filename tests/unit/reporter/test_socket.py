@@ -54,7 +54,7 @@ try:
         s.sendall(line.encode() + b'\\n')
     except BrokenPipeError:  # who hangs up at once has said why
         pass
-    print(s.makefile().readline(), end='')
+    print(s.recv(4096).decode(), end='')  # a codec may be where this user may not read
 except OSError as e:
     print(type(e).__name__)
 """
