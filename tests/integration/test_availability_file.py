@@ -7,35 +7,21 @@ import ast
 import calendar
 import contextlib
 import re
-import shutil
 import socket
 import textwrap
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 from buildbot.util.twisted import async_to_deferred
+from support.availability_files import Case
 from support.logs import LogLines
 from support.masters import HeldStep
 from support.masters import MasterCase
-from support.reporters import FakeLink
-from support.reporters import ManualReactor
-from support.reporters import new_folder
-from support.reporters import new_worker
 from twisted.trial.unittest import SynchronousTestCase
 
-from buildbot_balancer.availability.answer import Answer
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.reporter import reporter as module
 from buildbot_balancer.reporter import status
 from buildbot_balancer.reporter import word
-from buildbot_balancer.reporter.probes import wanted
-from buildbot_balancer.reporter.probes.idle.use import Use
-from buildbot_balancer.reporter.probes.pressure import PressureProbe
-from buildbot_balancer.reporter.probes.unknown import UnknownError
-from buildbot_balancer.reporter.reporter import Reporter
-from buildbot_balancer.reporter.sampler import Sampler
 from buildbot_balancer.reporter.settings import store
 from buildbot_balancer.reporter.settings.reading import WINDOW
 from buildbot_balancer.reporter.settings.sections import SECTIONS
@@ -45,12 +31,13 @@ from buildbot_balancer.reporter.settings.sections import keys
 from buildbot_balancer.reporter.word import Word
 from demo.processes import free_ports
 
-GB = 10**9
+MODULES = 'test_availability_*.py'
 
 
 def shown_here():
-    """(section, key) of all that stands in the files of this very module."""
-    for node in ast.walk(ast.parse(Path(__file__).read_text(encoding='utf-8'))):
+    """(section, key) of all that stands in the files of this module and of that of the probes."""
+    texts = [path.read_text(encoding='utf-8') for path in Path(__file__).parent.glob(MODULES)]
+    for node in (node for text in texts for node in ast.walk(ast.parse(text))):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
         section = ''
@@ -60,88 +47,6 @@ def shown_here():
             section = header.group(1) if header else section
             if pair:
                 yield section, pair.group(1)
-
-
-class Load:
-    name = 'load'
-    value = 0.1
-
-    def sample(self, now):
-        return self.value
-
-
-class Own(Load):
-    name = 'own'
-    value = 0.0
-
-
-class Screen:
-    """In the place of what a platform knows of its keyboard."""
-
-    name = 'screen'
-    sees_screens = True
-    seconds = 0.0
-
-    def look(self, now):
-        if self.seconds is None:
-            raise UnknownError('it is dark')
-        return [Use(seconds=self.seconds)]
-
-
-class Case(SynchronousTestCase):
-    def setUp(self):
-        self.patch(module, 'make_link', FakeLink)
-        self.basedir = new_folder(self)
-        self.reactor = ManualReactor()
-        self.jumped = 0
-        self.load, self.own, self.screen = Load(), Own(), Screen()
-        self.patch(wanted, 'idle_sources', lambda platform: [self.screen])
-        self.patch(wanted, 'time', SimpleNamespace(monotonic=self.steady))
-        self.reporter = Reporter(
-            new_worker(self.basedir),
-            reactor=self.reactor,
-            sampler=Sampler([self.load, self.own]),
-            steady=self.steady,
-        )
-        self.addCleanup(lambda: self.reporter.running and self.reporter.stopService())
-
-    def steady(self):
-        return self.reactor.seconds() - self.jumped
-
-    def write(self, text):
-        store.path(self.basedir).write_text(textwrap.dedent(text))
-
-    def start(self, text):
-        self.write(text)
-        self.reporter.startService()
-        self.reporter._answered(Answer())
-        self.go(1)
-
-    def go(self, seconds):
-        self.reactor.pass_time(seconds, step=0.25)
-
-    def at(self, *parts):
-        """To that moment, in UTC."""
-        seconds = calendar.timegm((*parts, 0, 0, 0, 0)[:6]) - self.reactor.seconds()
-        self.assertGreater(seconds, 0)
-        self.reactor.advance(seconds)
-        self.go(1)
-
-    @property
-    def sent(self):
-        return self.reporter._link.sent[-1]
-
-    @property
-    def mood(self):
-        """As the master heard it last."""
-        return self.sent.mood.label
-
-    def words(self, source):
-        shown = {one.source: one.words for one in status.load(self.basedir).authority}
-        return shown[source]
-
-    def source(self):
-        return status.load(self.basedir).source
 
 
 class TopLevel(Case):
@@ -302,218 +207,6 @@ class IdleSection(Case):
         self.assertEqual(
             self.words('idle'), 'unknown: tried screen (it is dark), idle-helper (none speaks)'
         )
-
-
-class BatterySection(Case):
-    TEXT = """\
-        [battery]
-        mood = "reluctant"
-        below = "50 %"
-        hold = "1m"
-        unknown = "going-on-holiday"
-        """
-
-    def charge(self, percent, plugged):
-        found = None if percent is None else SimpleNamespace(percent=percent, power_plugged=plugged)
-        self.patch(psutil, 'sensors_battery', lambda: found)
-
-    def test_on_battery_and_below_the_limit_it_is_not_eager(self):
-        self.charge(80, False)
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'eager')
-        self.charge(49, False)
-        self.go(10)
-        self.assertEqual((self.mood, self.words('battery')), ('reluctant', 'on battery, 49 %'))
-        self.charge(49, True)
-        self.go(60)
-        self.assertEqual(self.mood, 'reluctant')
-        self.go(10)
-        self.assertEqual((self.mood, self.words('battery')), ('eager', 'plugged in, 49 %'))
-
-    def test_a_machine_without_a_battery_goes_on(self):
-        self.charge(None, None)
-        self.start(self.TEXT)
-        self.assertEqual((self.mood, self.words('battery')), ('eager', 'no battery'))
-
-    def test_a_battery_that_does_not_say_has_a_mood_of_its_own(self):
-        self.charge(49, None)
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'going-on-holiday')
-
-
-class PressureSection(Case):
-    TEXT = """\
-        [pressure]
-        cpu = {busy = 40, free = 10}
-        io = 30
-        memory = "10 %"
-        mood = "offline"
-        hold = "20s"
-        unknown = "reluctant"
-        """
-
-    def setUp(self):
-        super().setUp()
-        self.folder = new_folder(self)
-        self.patch(wanted, 'PressureProbe', lambda resources: PressureProbe(resources, self.folder))
-
-    def wait_for(self, **percents):
-        for name, percent in {'cpu': 0, 'io': 0, 'memory': 0, **percents}.items():
-            line = f'some avg10={percent:.2f} avg60=0.00 avg300=0.00 total=1\n'
-            (self.folder / name).write_text(line)
-
-    def test_each_resource_has_its_limit(self):
-        self.wait_for()
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'eager')
-        for name, busy, free in (('cpu', 40, 10), ('io', 30, 15), ('memory', 10, 5)):
-            self.wait_for(**{name: busy})
-            self.go(10)
-            self.assertEqual((self.mood, name), ('offline', name))
-            self.assertEqual(self.words('pressure'), f'waits for {name} {busy} %')
-            self.wait_for(**{name: free + 1})
-            self.go(60)
-            self.assertEqual((self.mood, name), ('offline', name))
-            self.wait_for(**{name: free})
-            self.go(40)
-            self.assertEqual((self.mood, name), ('eager', name))
-
-    def test_a_kernel_that_measures_none_has_a_mood_of_its_own(self):
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'reluctant')
-        self.assertIn('this system has no', self.words('pressure'))
-
-
-class BusyWithSection(Case):
-    TEXT = """\
-        [busy_with]
-        programs = ["OBS", "steam*"]
-        mood = "going-on-holiday"
-        hold = "30s"
-        unknown = "reluctant"
-        """
-
-    def run_programs(self, *names):
-        def process(index, name):
-            return SimpleNamespace(pid=10**7 + index, name=lambda: name, parents=list)
-
-        found = [process(index, name) for index, name in enumerate(names)]
-        self.patch(psutil, 'process_iter', lambda: found)
-
-    def test_while_one_of_them_runs_it_has_that_mood(self):
-        self.run_programs('bash')
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'eager')
-        self.run_programs('bash', 'obs.exe', 'SteamWebHelper')
-        self.go(10)
-        self.assertEqual(self.mood, 'going-on-holiday')
-        self.assertEqual(self.words('busy-with'), 'SteamWebHelper, obs.exe run')
-        self.run_programs('bash')
-        self.go(30)
-        self.assertEqual(self.mood, 'going-on-holiday')
-        self.go(15)
-        self.assertEqual(self.mood, 'eager')
-
-    def test_where_programs_cannot_be_seen_it_has_a_mood_of_its_own(self):
-        def refuse():
-            raise OSError('no /proc')
-
-        self.patch(psutil, 'process_iter', refuse)
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'reluctant')
-
-
-class DiskSection(Case):
-    TEXT = """\
-        [disk]
-        least = "20 GB"
-        enough = "30 GB"
-        path = "/builds"
-        mood = "offline"
-        hold = "30s"
-        unknown = "reluctant"
-        """
-
-    def setUp(self):
-        super().setUp()
-        self.free = {}
-        self.patch(shutil, 'disk_usage', lambda path: SimpleNamespace(free=self.free[str(path)]))
-
-    def test_too_little_space_where_builds_go_makes_it_offline_until_there_is_enough(self):
-        self.free = {'/builds': 25 * GB}
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'eager')
-        self.free = {'/builds': 19 * GB}
-        self.go(10)
-        self.assertEqual((self.mood, self.words('disk')), ('offline', '19 GB free'))
-        self.free = {'/builds': 29 * GB}
-        self.go(120)
-        self.assertEqual(self.mood, 'offline')
-        self.free = {'/builds': 30 * GB}
-        self.go(45)
-        self.assertEqual(self.mood, 'eager')
-
-    def test_without_a_path_it_is_the_workers_folder(self):
-        self.free = {str(self.basedir): 1 * GB}
-        self.start('[disk]\nleast = "2 GB"\n')
-        self.assertEqual(self.mood, 'offline')
-
-    def test_a_disk_that_cannot_be_read_has_a_mood_of_its_own(self):
-        def refuse(path):
-            raise OSError(5, 'Input/output error')
-
-        self.patch(shutil, 'disk_usage', refuse)
-        self.start(self.TEXT)
-        self.assertEqual(self.mood, 'reluctant')
-        self.assertEqual(self.words('disk'), 'unknown: /builds: Input/output error')
-
-
-class CommandSection(Case):
-    def setUp(self):
-        super().setUp()
-        self.answer = self.basedir / 'answer'
-        self.program = self.basedir / 'program'
-        self.program.write_text(f'#!/bin/sh\necho >> "{self.basedir}/runs"\n. "{self.answer}"\n')
-        self.program.chmod(0o755)
-        self.text = """\
-            [command]
-            run = "PROGRAM"
-            every = "2m"
-            timeout = "1s"
-            hold = "3m"
-            unknown = "offline"
-            """.replace('PROGRAM', str(self.program))
-
-    def runs(self):
-        return len((self.basedir / 'runs').read_text().splitlines())
-
-    def test_what_it_prints_is_the_mood(self):
-        self.answer.write_text('echo reluctant: a call')
-        self.start(self.text)
-        self.assertEqual((self.mood, self.words('command')), ('reluctant', 'a call'))
-        self.answer.write_text('echo auto')
-        self.go(118)
-        self.assertEqual(self.runs(), 1)
-        self.go(2)
-        self.assertEqual((self.runs(), self.mood), (2, 'reluctant'))
-        self.go(181)
-        self.assertEqual(self.mood, 'eager')
-
-    def test_one_that_hangs_is_ended_and_its_mood_is_unknown(self):
-        self.answer.write_text('exec sleep 60')
-        self.start(self.text)
-        self.assertEqual(self.mood, 'offline')
-        self.assertIn('did not end within 1 s', self.words('command'))
-
-    def test_one_that_fails_keeps_the_last_good_answer_for_a_while(self):
-        self.answer.write_text('echo reluctant')
-        self.start(self.text)
-        self.answer.write_text('exit 3')
-        self.go(350)
-        self.assertEqual(self.mood, 'reluctant')
-        self.go(20)
-        self.assertEqual(self.mood, 'offline')
-        self.assertIn('ended with exit code 3', self.words('command'))
 
 
 class SocketSection(Case):
