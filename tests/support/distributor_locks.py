@@ -12,7 +12,10 @@ from buildbot.interfaces import IRenderable
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import initialize
 from twisted.internet import defer
+from twisted.python import log
 from zope.interface import implementer
 
 from buildbot_balancer.locks.branch import BranchLock
@@ -136,3 +139,28 @@ class LockedSite(Site):
         if isinstance(lockid, BranchLock):
             return build.requests[0].properties['branch'] == breq.properties['branch']
         return True
+
+
+class LocksMachine(RuleBasedStateMachine):
+    """A subclass makes `site`, a LockedSite. What is logged as an error is one."""
+
+    site: LockedSite
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[Any] = []
+        log.addObserver(self.observe)
+
+    def observe(self, event: Any) -> None:
+        if event['isError']:
+            self.errors.append(event)
+
+    def teardown(self) -> None:
+        log.removeObserver(self.observe)
+        self.site.stop()
+        assert not self.errors
+
+    @initialize(**SETUP)
+    def use_locks(self, locks: Any, alike: Any, rendered: Any, order: Any) -> None:
+        self.site.distributor.ordering.order = order
+        self.site.use_locks(locks, alike, rendered)

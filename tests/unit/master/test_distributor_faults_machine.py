@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
-from hypothesis.stateful import initialize
 from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from support.distributor_locks import REQUEST
-from support.distributor_locks import SETUP
 from support.distributor_locks import WORKERS
 from support.distributor_locks import LockedSite
+from support.distributor_locks import LocksMachine
 from support.distributor_site import RECHECK
-from twisted.python import log
 
 INDEX = st.integers(0, 20)
 SOME = st.lists(st.sampled_from(['in time', 'lost', 'twice', 'late']), min_size=1, max_size=8)
@@ -46,15 +43,13 @@ class Carrier:
         told(*args)
 
 
-class Faults(RuleBasedStateMachine):
+class Faults(LocksMachine):
     def __init__(self):
         super().__init__()
         self.carrier, self.number = Carrier(), 0
         self.unclaimed = {}  # what the database says
         self.site = LockedSite()
         self.spoil()
-        self.errors = []
-        log.addObserver(self.observe)
 
     def spoil(self):
         """All that the distributor hears comes by the carrier."""
@@ -68,20 +63,6 @@ class Faults(RuleBasedStateMachine):
         told.barriers._releases._wake = carry(told.barriers._releases._wake)
         self.came, self.went = carry(self.hear_of), carry(site.queue.discard)
         site.master.data.updates.claimBuildRequests = self.claim
-
-    def observe(self, event):
-        if event['isError']:
-            self.errors.append(event)
-
-    def teardown(self):
-        log.removeObserver(self.observe)
-        self.site.stop()
-        assert not self.errors
-
-    @initialize(**SETUP)
-    def use_locks(self, locks, alike, rendered, order):
-        self.site.distributor.ordering.order = order
-        self.site.use_locks(locks, alike, rendered)
 
     # the database
 

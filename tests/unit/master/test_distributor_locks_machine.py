@@ -8,42 +8,23 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
-from hypothesis.stateful import initialize
 from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from support.distributor_locks import REQUEST
-from support.distributor_locks import SETUP
 from support.distributor_locks import WORKERS
 from support.distributor_locks import LockedSite
-from twisted.python import log
+from support.distributor_locks import LocksMachine
 
 INDEX = st.integers(0, 20)
 LONG = 16  # seconds: longer than a turn is kept for one that nobody looks at
 
 
-class Events(RuleBasedStateMachine):
+class Events(LocksMachine):
     def __init__(self):
         super().__init__()
         self.site = LockedSite(recheck=10.0**7)
         self.number = 0
         self.closed = self.site.closed
-        self.errors = []
-        log.addObserver(self.observe)
-
-    def observe(self, event):
-        if event['isError']:
-            self.errors.append(event)
-
-    def teardown(self):
-        log.removeObserver(self.observe)
-        self.site.stop()
-        assert not self.errors
-
-    @initialize(**SETUP)
-    def use_locks(self, locks, alike, rendered, order):
-        self.site.distributor.ordering.order = order
-        self.site.use_locks(locks, alike, rendered)
 
     def compare(self):
         self.site.settle()
