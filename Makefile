@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help venv test test-slow bench demo lint types docs clean
+.PHONY: help venv test test-again test-slow bench demo lint types docs clean
 
 help:  ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(STAMP): setup.py pyproject.toml
 
 test: $(STAMP)  ## unit and integration tests
 	$(BIN)/python -m pytest -m 'not slow' -n 4 --dist worksteal
+
+test-again: $(STAMP)  ## those that failed the last time, one after the other
+	$(BIN)/python -m pytest -m 'not slow' --last-failed --last-failed-no-failures none -v --tb short
 
 test-slow: $(STAMP)  ## the repeated and the long ones
 	$(BIN)/python -m pytest -m slow

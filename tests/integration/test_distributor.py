@@ -189,7 +189,8 @@ class Faults(DistributorCase):
         self.patch(facts, '_fetch', failing)
         request = await self.request()
         await self.started(1)
-        self.assertEqual(calls, [request] * 3)
+        self.assertEqual(calls[:3], [request] * 3)  # two looks may fetch at a time
+        self.assertEqual(await self.order(), [request])
         self.assertTrue(self.flushLoggedErrors(OSError))
         await self.no_builds()
 

@@ -319,8 +319,6 @@ class GroupsByProperty(LockCase):
 
 
 class Load(LockCase):
-    timeout = 120
-
     @async_to_deferred
     async def test_no_group_is_ever_above_its_limit_and_all_builds_end(self) -> None:
         names = tuple(f'w{n}' for n in range(8))

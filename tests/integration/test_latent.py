@@ -32,8 +32,6 @@ class Controller(LatentController):
 
 
 class Latent(RunFakeMasterTestCase):
-    timeout = 60
-
     async def start(self, **kwargs: Any) -> None:
         HeldStep.running = []
         self.controllers = {

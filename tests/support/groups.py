@@ -62,8 +62,6 @@ class GroupCase(MasterCase):
     need the lock.
     """
 
-    timeout = 120
-
     def make_config(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         config = super().make_config(*args, **kwargs)
         group = StepGroup(name='next', locks=[HOLD], steps=[self.shell('after', 'true')])
