@@ -10,6 +10,11 @@ settings.register_profile('shared', deadline=None)  # other masters run beside a
 settings.load_profile('shared')
 
 
+def pytest_collection_modifyitems(items):
+    """The long ones first: at the end the others would wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker('long') is None)
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -100,6 +100,7 @@ class LoadedMaster(LoadCase):
             self.assertIn("'NoneType' object has no attribute", failure.getErrorMessage())
 
 
+@pytest.mark.long
 class UnderTheBalancer(LoadedMaster):
     @async_to_deferred
     async def test_each_lock_is_used_to_its_limit_and_no_build_waits_on_a_worker(self) -> None:

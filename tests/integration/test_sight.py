@@ -327,7 +327,7 @@ class TheQueue(SightCase):
         both = [defer.ensureDeferred(self.sight.request(request)) for _ in range(2)]
         one, other = [await deferred for deferred in both]
         self.assertIs(one, other)
-        self.assertIs(await self.sight.request(request), one)
+        self.assertEqual(await self.sight.request(request), one)
         self.assertEqual(looks, [request])
 
     @async_to_deferred

@@ -85,6 +85,7 @@ class Demo:
         return [*self.processes(), *Path(self._room.name).iterdir()]
 
 
+@pytest.mark.long
 class DemoToItsEnd(SynchronousTestCase):
     def test_it_keeps_its_promises_and_leaves_nothing_behind(self) -> None:
         demo = Demo(self)

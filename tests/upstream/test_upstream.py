@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from support.snippets import ROOT
 from twisted.trial.unittest import SkipTest
 from twisted.trial.unittest import SynchronousTestCase
@@ -79,6 +80,7 @@ def outcomes(what, path):
     return {name.rpartition('.')[2]: wrong for name, wrong in found.items()}
 
 
+@pytest.mark.long
 class UpstreamTests(SynchronousTestCase):
     def surprises(self, what, path):
         """Tests that end otherwise than with stock Buildbot, and are not meant to."""

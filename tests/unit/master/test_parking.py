@@ -77,7 +77,7 @@ class Places(RuleBasedStateMachine):
         assert self.parking.next_time() == min(moments, default=None)
 
 
-Places.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Places.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestPlaces = Places.TestCase
 
 

@@ -258,7 +258,7 @@ class Results(FakeBuildCase):
         member = st.tuples(st.sampled_from([SUCCESS, WARNINGS, FAILURE, EXCEPTION, RETRY]), flags)
 
         @settings(
-            max_examples=60,
+            max_examples=25,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
