@@ -28,6 +28,7 @@ from benchmarks import floor
 from benchmarks import memory
 from benchmarks import mood
 from benchmarks import reporter
+from benchmarks import shared
 from benchmarks.plan import CALM
 from benchmarks.plan import DRAIN
 from benchmarks.plan import EVENTS
@@ -36,6 +37,7 @@ from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
 from benchmarks.plan import PREPARE
 from benchmarks.plan import REPORTER
+from benchmarks.plan import SHARED
 from benchmarks.plan import Plan
 from benchmarks.site import Site
 
@@ -48,6 +50,7 @@ MEASURES: Mapping[str, Callable[[Site], Awaitable[dict[str, Any]]]] = {
     MOOD: mood.measure,
     PREPARE: database.prepare,
     REPORTER: reporter.measure,
+    SHARED: shared.measure,
 }
 
 

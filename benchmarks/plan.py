@@ -20,8 +20,9 @@ EVENTS = 'events'
 MOOD = 'mood'
 MEMORY = 'memory'
 REPORTER = 'reporter'
+SHARED = 'shared'
 PREPARE = 'prepare'  # no measurement: the database for the others
-SCENARIOS = (DRAIN, FLOOR, CALM, EVENTS, MOOD, MEMORY, REPORTER)
+SCENARIOS = (DRAIN, FLOOR, CALM, EVENTS, MOOD, MEMORY, REPORTER, SHARED)
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +30,7 @@ class Plan:
     scenario: str
     size: Size
     side: str = STOCK
+    masters: int = 1  # on one database
     warmup: int = 20  # starts that are not counted
     starts: int = 100  # starts that are
     seconds: float = 60.0  # no measured phase is longer
@@ -45,4 +47,5 @@ class Plan:
         return cls(**{**values, 'size': Size(**values['size'])})
 
     def __str__(self) -> str:
-        return f'{self.scenario} {self.size} {self.side}'
+        masters = f' {self.masters} masters' if self.masters > 1 else ''
+        return f'{self.scenario} {self.size} {self.side}{masters}'

@@ -61,7 +61,9 @@ class Runner:
 
 
 def _measure(plan: Plan, folder: Path) -> dict[str, Any]:
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
+    path = os.pathsep.join(
+        [str(ROOT), str(ROOT / 'tests'), *filter(None, [os.environ.get('PYTHONPATH')])]
+    )
     limit = plan.seconds * 3 + plan.starts + GRACE
     try:
         done = subprocess.run(  # noqa: S603  this program's own part

@@ -17,6 +17,7 @@ from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
 from benchmarks.plan import REPORTER
 from benchmarks.plan import SCENARIOS
+from benchmarks.plan import SHARED
 from benchmarks.plan import SIDES
 from benchmarks.plan import STOCK
 from benchmarks.plan import Plan
@@ -31,6 +32,8 @@ SIZES = (
 LARGEST = Size(1_000, 1_000, 100_000)  # Buildbot's own distributor would need an hour
 CALM_SIZE = Size(100, 40, 1_000)
 IDLE_SIZE = Size(100, 10, 0)
+MASTERS = (1, 2, 4)  # of shared locks
+TAKES = 1_000  # by each of them
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +66,9 @@ class Suite:
         if BALANCER in self.sides:
             yield attrs.evolve(self._plan(MOOD, IDLE_SIZE, BALANCER), starts=10)
             yield attrs.evolve(self._plan(REPORTER, IDLE_SIZE, BALANCER), seconds=self.reporter)
+            for masters in MASTERS:
+                shared = self._plan(SHARED, IDLE_SIZE, BALANCER)
+                yield attrs.evolve(shared, masters=masters, starts=TAKES, warmup=100)
 
     def _of_size(self, size: Size, sides: Sequence[str]) -> Iterator[Plan]:
         yield self._plan(FLOOR, size, STOCK)

@@ -16,6 +16,7 @@ from benchmarks.plan import FLOOR
 from benchmarks.plan import MEMORY
 from benchmarks.plan import MOOD
 from benchmarks.plan import REPORTER
+from benchmarks.plan import SHARED
 from benchmarks.plan import Plan
 
 
@@ -27,7 +28,7 @@ class Run:
 
 def text(runs: Sequence[Run]) -> str:
     parts = [_drains(runs), _floors(runs), _calm(runs), _reactions(runs), _memory(runs)]
-    parts.append(_reporters(runs))
+    parts += [_reporters(runs), _shared(runs)]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -147,6 +148,26 @@ def _reporters(runs: Sequence[Run]) -> str:
     )
 
 
+def _shared(runs: Sequence[Run]) -> str:
+    rows = [
+        [
+            str(run.plan.masters),
+            _fine(run.found['take']['p50']),
+            _fine(run.found['take']['p99']),
+            _fine(run.found['both']['p50']),
+            _fine(run.found['both']['p99']),
+            _number(run.found['per_second'], '.0f'),
+            str(run.found['both']['count']),
+        ]
+        for run in _of(runs, SHARED)
+    ]
+    return _table(
+        'Shared lock: taken and given back, all masters at one lock without a pause',
+        ['masters', 'take p50', 'take p99', 'both p50', 'both p99', 'pairs/s', 'counted'],
+        rows,
+    )
+
+
 def _of(runs: Sequence[Run], scenario: str) -> Iterator[Run]:
     return (run for run in runs if run.plan.scenario == scenario)
 
@@ -169,6 +190,10 @@ def _number(value: float | None, form: str) -> str:
 
 def _ms(value: float | None) -> str:
     return '-' if value is None else f'{value * 1000:,.0f} ms'
+
+
+def _fine(value: float | None) -> str:
+    return '-' if value is None else f'{value * 1000:,.1f} ms'
 
 
 def _seconds(value: float | None) -> str:

@@ -66,3 +66,56 @@ PAUSE = sa.Table(
     sa.Column('actor', sa.String(NAME)),
     sa.Column('said_at', _moment(), nullable=False),
 )
+
+INCARNATION = sa.Table(
+    'balancer_incarnation',  # a master's run, and its lease; the times are the database's
+    METADATA,
+    sa.Column('id', sa.String(LABEL), primary_key=True),
+    sa.Column('masterid', sa.Integer, nullable=False),
+    sa.Column('name', sa.String(NAME), nullable=False),
+    sa.Column('started_at', _moment(), nullable=False),
+    sa.Column('present_since', _moment(), nullable=False),  # since when no beat was late
+    sa.Column('beat_at', _moment(), nullable=False),
+    sa.Column('lease', _moment(), nullable=False),  # seconds
+)
+
+LOCK = sa.Table(
+    'balancer_lock',  # never deleted, or its tokens would begin anew
+    METADATA,
+    sa.Column('id', sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column('lock_name', sa.Text, nullable=False),
+    sa.Column('lock_group', sa.Text, nullable=False),
+    sa.Column('token', sa.BigInteger, nullable=False),  # of its last grant
+)
+
+UNIT = sa.Table(
+    'balancer_unit',  # who holds how many units of a lock
+    METADATA,
+    sa.Column('lock_id', sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column('owner', sa.String(NAME), primary_key=True),
+    sa.Column('incarnation', sa.String(LABEL), nullable=False),
+    sa.Column('mode', sa.String(LABEL), nullable=False),
+    sa.Column('units', sa.Integer, nullable=False),
+    sa.Column('token', sa.BigInteger, nullable=False),
+    sa.Column('granted_at', _moment(), nullable=False),
+    sa.Index('balancer_unit_incarnation', 'incarnation', 'owner'),
+)
+
+WAITER = sa.Table(
+    'balancer_waiter',
+    METADATA,
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), primary_key=True),
+    sa.Column('lock_id', sa.BigInteger, nullable=False),
+    sa.Column('owner', sa.String(NAME), nullable=False),
+    sa.Column('incarnation', sa.String(LABEL), nullable=False),
+    sa.Column('mode', sa.String(LABEL), nullable=False),
+    sa.Column('units', sa.Integer, nullable=False),
+    sa.Column('most', sa.Integer),  # the lock's limit, as the waiter's master is configured
+    sa.Column('waiting_since', _moment(), nullable=False),
+    sa.Column('asked_at', _moment(), nullable=False),
+    sa.Column('priority', sa.Integer, nullable=False),
+    sa.Column('running', sa.SmallInteger, nullable=False),
+    sa.Index('balancer_waiter_lock', 'lock_id', 'waiting_since'),
+    sa.Index('balancer_waiter_incarnation', 'incarnation', 'owner'),
+    sa.Index('balancer_waiter_owner', 'owner'),
+)
