@@ -94,6 +94,7 @@ setup(
             *entries('master.hours', 'Window'),
             *entries('locks.branch', 'BranchLock'),
             *entries('locks.group', 'WorkerGroupLock'),
+            *entries('locks.shared', 'SharedMasterLock'),
             *entries('policy.affinity', 'Affinity'),
             *entries('policy.capable', 'Capable'),
             *entries('policy.fastest', 'FastestFirst'),

@@ -31,7 +31,9 @@ class Count:
 
 @attrs.frozen(kw_only=True)
 class WorkerSight:
-    """`summary`: what it does, or why it gets nothing, in one line."""
+    """`summary`: what it does, or why it gets nothing, in one line. `master`: to which it is
+    connected, where that is not the one that is asked.
+    """
 
     workerid: int
     name: str
@@ -44,11 +46,14 @@ class WorkerSight:
     reported_at: float | None
     running: int
     summary: str
+    master: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class RequestSight:
-    """`position`: 1 is next, over all builders; None for one that does not wait any more."""
+    """`position`: 1 is next, over all builders; None for one that does not wait any more.
+    `master`: which says so, where that is not the one that is asked.
+    """
 
     buildrequestid: int
     builderid: int
@@ -59,6 +64,7 @@ class RequestSight:
     state: str
     reason: str
     verdicts: tuple[Count, ...] = ()
+    master: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -64,6 +64,15 @@ def bool_problems(argument: str, value: Any) -> Iterator[str]:
         yield f'{argument} must be True or False, not {value!r}'
 
 
+def shared_problems(shared: Any, reserve: Any) -> Iterator[str]:
+    yield from bool_problems('shared', shared)
+    if shared is True and reserve is False:
+        yield (
+            'reserve=False has no meaning with shared=True: its units are taken from all masters'
+            ' before a worker is'
+        )
+
+
 def text_problems(argument: str, value: Any) -> Iterator[str]:
     if value is not None and not isinstance(value, str):
         yield f'{argument} must be a text, not {value!r}'

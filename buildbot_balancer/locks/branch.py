@@ -18,6 +18,7 @@ from buildbot_balancer.locks.door import LockError
 from buildbot_balancer.locks.names import Names
 from buildbot_balancer.locks.names import largest
 from buildbot_balancer.locks.realbranch import RealBranchLock
+from buildbot_balancer.locks.realshared import RealSharedBranchLock
 from buildbot_balancer.locks.turns import AGEING
 
 
@@ -28,11 +29,19 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
     branch or glob; None is the branch of builds that have none. `codebase`: whose branch counts,
     where builds have several codebases. `order`: 'fifo', or 'priority', where each `ageing`
     seconds of waiting count as one point. `reserve` False: the Balancer keeps nothing for a build
-    that prepares its worker.
+    that prepares its worker. `shared` True: a branch's units are counted over all masters that use
+    one database.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('limits', 'codebase', 'order', 'ageing', 'reserve')
-    lockClass = RealBranchLock
+    compare_attrs: ClassVar[Sequence[str]] = (
+        'limits',
+        'codebase',
+        'order',
+        'ageing',
+        'reserve',
+        'shared',
+    )
+    lockClass: type[RealBranchLock] = RealBranchLock
     name: str
     maxCount: int | None
 
@@ -46,6 +55,7 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
         order: str = 'fifo',
         ageing: float = AGEING,
         reserve: bool = True,
+        shared: bool = False,
     ) -> None:
         limits = arguments.limits_problems(
             'maxCountForBranch', maxCountForBranch, 'branches or globs', none=True
@@ -57,6 +67,7 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
             *arguments.text_problems('codebase', codebase),
             *arguments.order_problems(order, ageing),
             *arguments.bool_problems('reserve', reserve),
+            *arguments.shared_problems(shared, reserve),
         ]
         for problem in problems:
             config.error(f'BranchLock {name!r}: {problem}')
@@ -68,6 +79,9 @@ class BranchLock(MasterLock):  # type: ignore[misc]  # Buildbot has no types
         self.order = order
         self.ageing = ageing
         self.reserve = reserve
+        self.shared = shared is True
+        if self.shared:
+            self.lockClass = RealSharedBranchLock
         # hashable and sorted, or each reconfig would look like a change
         self._limits = Names[Optional[int]](self.maxCountForBranch)
         self.limits = self._limits.key()

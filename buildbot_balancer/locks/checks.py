@@ -20,9 +20,10 @@ from buildbot_balancer.locks.names import is_glob
 from buildbot_balancer.locks.names import largest
 from buildbot_balancer.locks.outline import Outline
 from buildbot_balancer.locks.realgroup import Group
+from buildbot_balancer.locks.shared import SharedMasterLock
 from buildbot_balancer.steps import conflicts
 
-OURS = (WorkerGroupLock, BranchLock)
+OURS = (WorkerGroupLock, BranchLock, SharedMasterLock)
 STOCK = (MasterLock, WorkerLock)  # these very classes: others may mean something else
 
 
@@ -84,7 +85,12 @@ def _contradict(one: Any, other: Any) -> bool:
 def _on_a_worker(use: Use) -> Iterator[str]:
     if use.kind != 'worker':
         return
-    if isinstance(use.lockid, BranchLock):
+    if getattr(use.lockid, 'shared', False):
+        yield (
+            f'{use.where}: the lock {use.lockid.name!r} is shared with other masters, so it can'
+            f' stand in the locks of builders and steps only'
+        )
+    elif isinstance(use.lockid, BranchLock):
         yield (
             f'{use.where}: a worker has no branch, so BranchLock {use.lockid.name!r} can stand in'
             f' the locks of builders and steps only'
@@ -123,7 +129,7 @@ def _limit(use: Use, workername: str) -> Any:
         return lockid.limit_of(Group(workername, own=True) if group is None else Group(group))
     if type(lockid) is WorkerLock:
         return lockid.maxCountForWorker.get(workername, lockid.maxCount)
-    return lockid.maxCount if type(lockid) is MasterLock else None
+    return lockid.maxCount if type(lockid) in {MasterLock, SharedMasterLock} else None
 
 
 def _taken_twice(outline: Outline) -> Iterator[str]:

@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 from buildbot_balancer.locks.hosts import BALANCER
 from buildbot_balancer.log import say
 
-_told: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # master: the version of its config
+# master: the version of its config, for locks that are shared and for those that are not
+_told: WeakKeyDictionary[Any, dict[bool, int]] = WeakKeyDictionary()
 
 
 def miss(lock: Any) -> None:
@@ -17,9 +18,14 @@ def miss(lock: Any) -> None:
     services = getattr(getattr(lock.master, 'config', None), 'services', None)
     if services is None or BALANCER in services:
         return
-    version = lock.master.config_version
-    if _told.get(lock.master) != version:
-        _told[lock.master] = version
+    version, shared = lock.master.config_version, bool(getattr(lock, 'shared', False))
+    told = _told.setdefault(lock.master, {})
+    if told.get(shared) == version:
+        return
+    told[shared] = version
+    if shared:
+        say(f'{lock} is shared and there is no util.Balancer: nobody on this master gets it')
+    else:
         say(
             f'{lock} is in use and there is no util.Balancer: a build may wait for such a lock on'
             f' a worker, which does nothing meanwhile'

@@ -47,6 +47,7 @@ class Door:
     """Subclasses say what is behind it."""
 
     description = '<Door>'
+    shared = False  # what is behind it is shared with other masters
 
     def __init__(self, name: str) -> None:
         self.lockName = name

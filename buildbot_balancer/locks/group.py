@@ -19,6 +19,7 @@ from buildbot_balancer.locks.names import Names
 from buildbot_balancer.locks.names import largest
 from buildbot_balancer.locks.realgroup import Group
 from buildbot_balancer.locks.realgroup import RealGroupLock
+from buildbot_balancer.locks.realshared import RealSharedGroupLock
 from buildbot_balancer.locks.turns import AGEING
 
 
@@ -31,6 +32,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
     worker's reporter tells of. A worker in no group has units of its own, as with
     util.WorkerLock. `order`: 'fifo', or 'priority', where each `ageing` seconds of waiting count
     as one point. `reserve` False: the Balancer keeps nothing for a build that prepares its worker.
+    `shared` True: a group's units are counted over all masters that use one database.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -40,8 +42,9 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         'order',
         'ageing',
         'reserve',
+        'shared',
     )
-    lockClass = RealGroupLock
+    lockClass: type[RealGroupLock] = RealGroupLock
     name: str
     maxCount: int | None
 
@@ -56,6 +59,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         order: str = 'fifo',
         ageing: float = AGEING,
         reserve: bool = True,
+        shared: bool = False,
     ) -> None:
         problems = [
             *arguments.name_problems(name),
@@ -65,6 +69,7 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
             *arguments.text_problems('groupProperty', groupProperty),
             *arguments.order_problems(order, ageing),
             *arguments.bool_problems('reserve', reserve),
+            *arguments.shared_problems(shared, reserve),
         ]
         for problem in problems:
             config.error(f'WorkerGroupLock {name!r}: {problem}')
@@ -77,6 +82,9 @@ class WorkerGroupLock(WorkerLock):  # type: ignore[misc]  # Buildbot has no type
         self.order = order
         self.ageing = ageing
         self.reserve = reserve
+        self.shared = shared is True
+        if self.shared:
+            self.lockClass = RealSharedGroupLock
         # hashable and sorted, or each reconfig would look like a change
         self._groups = Names[Optional[str]](self.workerToGroup)
         self.groups = self._groups.key()

@@ -68,16 +68,19 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
     """Buildbot calls ``updateFromLockId`` right after it has made one."""
 
     lockid: BranchLock
+    shared = False
+    kind = 'BranchLock'
+    door: type[BranchDoor] = BranchDoor
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.lockName = name
         self.config_version = -1
-        self.description = f'<BranchLock({name})>'
+        self.description = f'<{self.kind}({name})>'
         self.table: Table[str | None] = Table(
-            name, self._limit, self._describe, self._opened, label
+            name, self._limit, self._describe, self._opened, self._label, self._make
         )
-        self._door = BranchDoor(self)
+        self._door = self.door(self)
 
     def __repr__(self) -> str:
         return self.description
@@ -94,7 +97,7 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
         assert isinstance(config_version, int)
         self.config_version = config_version
         self.lockid = lockid
-        self.description = f'<BranchLock({self.lockName}, {lockid.maxCount})>'
+        self.description = f'<{self.kind}({self.lockName}, {lockid.maxCount})>'
         self._settle()
         clock = time.monotonic if self.master is None else self.master.reactor.seconds
         self.table.update(Turns(lockid.order, lockid.ageing, clock))
@@ -125,12 +128,18 @@ class RealBranchLock(ReconfigurableServiceMixin, SharedService):  # type: ignore
 
     # for the table
 
+    def _make(self, name: str, limit: int | None, turns: Turns, branch: str | None) -> Semaphore:
+        return Semaphore(name, limit, turns)
+
     def _limit(self, branch: str | None) -> int | None:
         return self.lockid.limit_of(branch)
 
+    def _label(self, branch: str | None) -> str:
+        return label(branch)
+
     def _describe(self, branch: str | None) -> str:
         name = 'no branch' if branch is None else repr(clean(branch, 60))
-        return f'<BranchLock({self.lockName}, {self._limit(branch)})[{name}]>'
+        return f'<{self.kind}({self.lockName}, {self._limit(branch)})[{name}]>'
 
     def _opened(self, branch: str | None) -> None:
         self._door.release_subs.deliver()

@@ -101,6 +101,8 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
     """Buildbot calls ``updateFromLockId`` right after it has made one."""
 
     lockid: WorkerGroupLock
+    shared = False
+    door = WorkerDoor
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -112,7 +114,7 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
         self._doors: dict[str, WorkerDoor] = {}
         self._members: dict[Group, set[WorkerDoor]] = {}
         self.table: Table[Group] = Table(
-            name, self._limit, self._describe, self._opened, self.label
+            name, self._limit, self._describe, self._opened, self.label, self._make
         )
 
     def __repr__(self) -> str:
@@ -125,7 +127,7 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
     def getLockForWorker(self, workername: str) -> WorkerDoor:
         door = self._doors.get(workername)
         if door is None:
-            door = self._doors[workername] = WorkerDoor(self, workername)
+            door = self._doors[workername] = self.door(self, workername)
             self._members.setdefault(door.group, set()).add(door)
         return door
 
@@ -205,6 +207,9 @@ class RealGroupLock(ReconfigurableServiceMixin, SharedService):  # type: ignore[
         return f'worker {name}' if group.own and self.lockid.is_group(group.name) else name
 
     # for the table
+
+    def _make(self, name: str, limit: int | None, turns: Turns, group: Group) -> Semaphore:
+        return Semaphore(name, limit, turns)
 
     def _limit(self, group: Group) -> int | None:
         return self.lockid.limit_of(group)

@@ -40,6 +40,8 @@ class Semaphore:
     one. An operation costs O(log n) at most in the number of waiters.
     """
 
+    shared = False  # with other masters
+
     def __init__(self, name: str, maxCount: int | None = 1, turns: Turns | None = None) -> None:
         self.lockName = name
         self.group = ''  # the worker, group or branch that it counts for, as people are told
@@ -79,7 +81,7 @@ class Semaphore:
     def claim(self, owner: Any, access: Any) -> None:
         assert owner is not None
         # the same lock twice in one list: Buildbot asks for both and then claims both
-        counted = self.isAvailable(owner, access)
+        counted = self._may_claim(owner, access)
         assert counted or self._has(owner, access), 'ask for isAvailable() first'
         check(access)
         if not access.count:
@@ -302,6 +304,9 @@ class Semaphore:
         )
 
     # how it works
+
+    def _may_claim(self, owner: Any, access: Any) -> bool:
+        return self.isAvailable(owner, access)
 
     def _hold(self, hold: Hold) -> None:
         self._holds.setdefault(id(hold.requester), []).append(hold)

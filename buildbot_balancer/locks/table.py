@@ -32,6 +32,7 @@ class Table(Generic[Key]):
         describe: Callable[[Key], str],
         opened: Callable[[Key], None],
         label: Callable[[Key], str],
+        make: Callable[[str, int | None, Turns, Key], Semaphore] | None = None,
     ) -> None:
         self.turns = Turns()
         self.watch: Watch | None = None
@@ -40,6 +41,7 @@ class Table(Generic[Key]):
         self._describe = describe
         self._opened = opened
         self._label = label
+        self._make = make or _make
         self._known: WeakValueDictionary[Key, Semaphore] = WeakValueDictionary()
         self._busy: dict[Key, Semaphore] = {}
 
@@ -49,7 +51,7 @@ class Table(Generic[Key]):
     def of(self, key: Key) -> Semaphore:
         semaphore = self._known.get(key)
         if semaphore is None:
-            semaphore = Semaphore(self._name, self._limit(key), self.turns)
+            semaphore = self._make(self._name, self._limit(key), self.turns, key)
             semaphore.description = self._describe(key)
             semaphore.opened = functools.partial(self._told, key)
             semaphore.used = functools.partial(self._used, key)
@@ -88,3 +90,7 @@ class Table(Generic[Key]):
             semaphore.description = self._describe(key)
             semaphore.group = self._label(key)
             semaphore.setMaxCount(self._limit(key))
+
+
+def _make(name: str, limit: int | None, turns: Turns, _: Any) -> Semaphore:
+    return Semaphore(name, limit, turns)

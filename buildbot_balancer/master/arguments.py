@@ -36,6 +36,7 @@ class Arguments:
     ageing: Any = None
     max_running: Any = None
     metrics: Any = scrape.PAGE
+    lease: Any = 30
 
     def problems(self) -> Iterator[str]:
         """A sentence each."""
@@ -68,6 +69,7 @@ class Arguments:
             yield from _seconds('stale_after', self.stale_after, least=1)
         yield from _seconds('report_grace', self.report_grace, least=0)
         yield from _seconds('recheck', self.recheck, least=1)
+        yield from _seconds('lease', self.lease, least=3)
 
     def _order_problems(self) -> Iterator[str]:
         named = isinstance(self.order, str) and self.order in ORDERS

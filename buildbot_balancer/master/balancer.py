@@ -11,6 +11,8 @@ from buildbot.util.service import BuildbotService
 from twisted.internet import defer
 
 from buildbot_balancer.availability.standing import Standing
+from buildbot_balancer.cluster.sharedsight import SharedSight
+from buildbot_balancer.cluster.sharing import Sharing
 from buildbot_balancer.log import say
 from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
@@ -53,9 +55,14 @@ class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types
         return None if self._parts is None else self._parts.engine
 
     @property
-    def sight(self) -> Sight | None:
+    def sight(self) -> Sight | SharedSight | None:
         """What is shown of requests, workers, locks and builders; None while it does not run."""
-        return None if self._parts is None or not self._begun else self._parts.sight
+        return None if self._parts is None or not self._begun else self._parts.neighbours.sight
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """What this master wants and has of shared locks; None while it has no part in them."""
+        return None if self._parts is None else self._parts.cluster.sharing
 
     @property
     def measures(self) -> Measures | None:

@@ -26,6 +26,7 @@ from buildbot_balancer.master import compat
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.pauses import Pause
 from buildbot_balancer.master.pauses import Pauses
+from buildbot_balancer.master.words import Said
 
 USER_LIMIT = 100  # characters
 
@@ -39,7 +40,7 @@ class Listeners:
 
 
 class Control:
-    """`words` keeps what was said over a restart, `history` who said it.
+    """`words` keeps what was said over a restart and for other masters, `history` who said it.
 
     What is said holds at once; it is written down afterwards.
     """
@@ -71,6 +72,30 @@ class Control:
         """What was said before the master was started."""
         self._caps = {**caps}
         self._pauses.load(pauses)
+
+    async def hear(self, said: Said) -> bool:
+        """What users of other masters have said, or this master's before its tables were there.
+
+        True: something of it is new.
+        """
+        names = {*said.workers, *self._caps} - said.my_workers
+        changed = [one for one in sorted(names) if said.workers.get(one) != self._caps.get(one)]
+        for name in changed:
+            self._hear_of(name, said.workers.get(name))
+        builders = self._pauses.change(said.builders, said.my_builders)
+        for builder in builders:
+            self._told.builder(builder)
+        for name in changed:  # it may be empty by now, which its own master has to say
+            await self.counted(name)
+        return bool(changed or builders)
+
+    def _hear_of(self, name: str, cap: Cap | None) -> None:
+        worker = compat.worker_named(self._master, name)
+        if worker is None:
+            self._put(name, cap)
+            return
+        self._fleet.change_caps(worker, lambda: self._put(name, cap))
+        self._told.worker(name)
 
     # workers
 
@@ -107,7 +132,7 @@ class Control:
         cap = self._caps.get(name)
         if cap is None:
             return
-        self._fleet.change_caps(worker, lambda: self._drop(name))
+        self._fleet.change_caps(worker, lambda: self._put(name, None))
         if cap.holds_at(self._now()):
             self._record(event.RESUME, user, worker=name)
         self._told.worker(name)
@@ -127,13 +152,19 @@ class Control:
             return
         if not cap.holds_at(self._now()):
             return
+        if self._is_shared and worker.conn is None:
+            return  # it may run builds of the master to which it is connected
         if self._fleet.standing(worker).presence.running == 0:
             empty = attrs.evolve(cap, mood=Mood.OFFLINE)
             await self._cap(worker, event.FREED, empty)
 
+    @property
+    def _is_shared(self) -> bool:
+        return bool(self._master.config.multiMaster)
+
     async def _cap(self, worker: Any, kind: str, cap: Cap) -> None:
         name = worker.workername
-        self._fleet.change_caps(worker, lambda: self._caps.update({name: cap}))
+        self._fleet.change_caps(worker, lambda: self._put(name, cap))
         self._record(
             kind,
             cap.by,
@@ -146,8 +177,11 @@ class Control:
         self._told.worker(name)
         await self._words.save_worker(name, cap, self._now())
 
-    def _drop(self, name: str) -> None:
-        self._caps.pop(name, None)
+    def _put(self, name: str, cap: Cap | None) -> None:
+        if cap is None:
+            self._caps.pop(name, None)
+        else:
+            self._caps[name] = cap
 
     def _made(self, mood: Mood, reason: str | None, until: float | None, user: str | None) -> Cap:
         self._check_until(until)

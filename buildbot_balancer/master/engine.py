@@ -195,7 +195,8 @@ class Engine:
         """Where nothing but a lock is in the way it waits for the first that it cannot have."""
         missing = {name: outlook.missing[name] for name in outlook.places}
         first = first_in_the_way(missing, verdicts, outlook.doubled)
-        self.lines.wait(outlook.wanted.request, outlook.request.builder, first)
+        shared = shared_in_the_way(missing, verdicts, outlook.wanted)
+        self.lines.wait(outlook.wanted.request, outlook.request.builder, first, shared)
 
     def _wait_for_locks(self, outlook: Outlook, verdicts: Mapping[str, Verdict]) -> None:
         if self._releases is None or self._wakes is None:
@@ -271,6 +272,17 @@ def first_in_the_way(
         pairs[0]
         for name, pairs in missing.items()
         if pairs and _waits_for_lock(verdicts.get(name)) and id(pairs[0][0]) not in doubled
+    ]
+
+
+def shared_in_the_way(
+    missing: Mapping[str, list[Pair]], verdicts: Mapping[str, Verdict], wanted: locks.Wanted
+) -> list[list[Pair]]:
+    """Of each worker that only locks of all masters keep from taking the request, all of these."""
+    return [
+        wanted.shared(name)
+        for name, pairs in missing.items()
+        if pairs and all(map(locks.is_shared, pairs)) and _waits_for_lock(verdicts.get(name))
     ]
 
 

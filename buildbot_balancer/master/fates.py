@@ -65,7 +65,8 @@ class Fates:
             return f'is about to start{await self._on_master(row)}{since}'
         title = await self._title(row, build)
         why = _why(decision)
-        return f'runs as {title} since {self._clock(build.started_at)}{why}'
+        where = await self._on_master(row)
+        return f'runs as {title}{where} since {self._clock(build.started_at)}{why}'
 
     async def _title(self, row: Any, build: Any) -> str:
         worker = await self._worker(build.workerid)

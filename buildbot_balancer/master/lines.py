@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from buildbot_balancer.cluster import wanting
 from buildbot_balancer.locks.door import Door
 from buildbot_balancer.locks.semaphore import Semaphore
 from buildbot_balancer.master.reservations import Pair
@@ -28,6 +29,7 @@ class _Entry:
     builder: str
     seen: float  # epoch seconds
     semaphores: dict[int, Semaphore] = attrs.field(factory=dict)
+    kept: dict[int, Semaphore] = attrs.field(factory=dict)  # while the database is asked
 
 
 class Lines:
@@ -47,24 +49,35 @@ class Lines:
         entry = self._entries.get(breq.id)
         return breq if entry is None else entry.request
 
-    def wait(self, breq: Any, builder: str, pairs: Iterable[Pair]) -> None:
+    def wait(
+        self, breq: Any, builder: str, pairs: Iterable[Pair], shared: Iterable[list[Pair]] = ()
+    ) -> None:
         """It waits for these locks and for nothing else; where it waited before and does not wait
-        now, others have their turn.
+        now, others have their turn. `shared`: sets of locks that all masters share, each with all
+        that it takes of them on one worker.
         """
+        sets = [one for one in shared if one]
+        pairs = [*pairs, *(pair for one in sets for pair in one)]
         doors = [(lock, access) for lock, access in pairs if isinstance(lock, Door)]
         if not doors and breq.id not in self._entries:
             return
         now = self._reactor.seconds()
         entry = self._entries.setdefault(breq.id, _Entry(breq, builder, now))
         entry.seen = now
-        before, entry.semaphores = entry.semaphores, {}
+        before, entry.semaphores, entry.kept = entry.semaphores, {}, {}
         for door, access in doors:
             semaphore = door.known_for(entry.request, access)
             if semaphore is not None:
                 entry.semaphores[id(semaphore)] = semaphore
                 door.line_up(entry.request, access)
+        wanting.want(entry.request, sets, lambda: self._refused(breq.id))
         for key, semaphore in before.items():
-            if key not in entry.semaphores:
+            if key in entry.semaphores:
+                continue
+            if semaphore.is_offered(entry.request) and wanting.are_asked(entry.request, sets):
+                # all else is there: it keeps its turn until the database has answered
+                entry.semaphores[key] = entry.kept[key] = semaphore
+            else:
                 semaphore.step_out(entry.request)
         if not entry.semaphores:
             del self._entries[breq.id]
@@ -83,6 +96,16 @@ class Lines:
         if entry is not None:
             for semaphore in entry.semaphores.values():
                 semaphore.step_out(entry.request)
+
+    def _refused(self, request: int) -> None:
+        """Whoever waits for what all masters share keeps nothing else meanwhile."""
+        entry = self._entries.get(request)
+        if entry is None:
+            return
+        kept, entry.kept = entry.kept, {}
+        for key, semaphore in kept.items():
+            del entry.semaphores[key]
+            semaphore.step_out(entry.request)
 
     def keep_only(self, builder: str, requests: Iterable[int] = ()) -> None:
         """No other request of the builder waits, or it has no worker for any."""

@@ -39,11 +39,17 @@ class Wanted:
     def missing(self, workername: str) -> list[Pair]:
         """Those that a build on this worker would have to wait for."""
         # with the request in the place of Buildbot's None, a BranchLock knows the branch
-        return [
+        missing = [
             (lock, access)
             for lock, access in self.pairs(workername)
             if not lock.isAvailable(self.request, access)
         ]
+        # what all masters share is asked for when nothing else is in the way
+        return sorted(missing, key=is_shared)
+
+    def shared(self, workername: str) -> list[Pair]:
+        """Those that all masters share: a build on this worker takes all of them at once."""
+        return [pair for pair in self.pairs(workername) if is_shared(pair)]
 
     def is_never(self, pair: Pair) -> bool:
         """Waiting is of no use: it is more than the limit."""
@@ -52,6 +58,10 @@ class Wanted:
             return lock.never(self.request, access)
         access = access_of(access)
         return bool(access.mode == 'counting' and access.count > lock.maxCount)
+
+
+def is_shared(pair: Pair) -> bool:
+    return isinstance(pair[0], Door) and pair[0].shared
 
 
 async def wanted(builder: Any, places: list[Any], breq: Any) -> Wanted:

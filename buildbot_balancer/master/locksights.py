@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Iterator
 from itertools import islice
@@ -13,6 +14,10 @@ from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 
 from buildbot_balancer.availability.text import clean
+from buildbot_balancer.cluster.elsewhere import Elsewhere
+from buildbot_balancer.cluster.elsewhere import Others
+from buildbot_balancer.cluster.sharedsemaphore import SharedSemaphore
+from buildbot_balancer.cluster.want import LockKey
 from buildbot_balancer.explain import lock as words
 from buildbot_balancer.explain.sights import LockSight
 from buildbot_balancer.explain.sights import ShareSight
@@ -49,12 +54,14 @@ class LockSights:
     run, then pending requests. Buildbot's own locks have no line for requests, and in ours a
     request stands for one lock at a time: the others that were looked at come last, by age. A
     request behind others of its builder that nobody has looked at waits for them, and is not
-    shown.
+    shown. Of a lock that several masters share holders and waiters of the others are shown as they
+    were some seconds ago; `elsewhere` knows them.
     """
 
-    def __init__(self, master: Any, ledger: Ledger) -> None:
+    def __init__(self, master: Any, ledger: Ledger, elsewhere: Elsewhere | None = None) -> None:
         self._master = master
         self._ledger = ledger
+        self._elsewhere = elsewhere
 
     def all(self) -> list[LockSight]:
         """By name and group."""
@@ -103,7 +110,25 @@ class LockSights:
             if name in (None, place.lockName) and group in (None, place.group)
         }
         rows = [self._sight(place) for place in found.values()]
+        rows += self._only_elsewhere(name, group, {_key(place) for place in found.values()})
         return [row for row in rows if row.holders or row.waiters]
+
+    def _only_elsewhere(
+        self, name: str | None, group: str | None, here: Container[LockKey | None]
+    ) -> Iterator[LockSight]:
+        """What nobody of this master holds or waits for."""
+        shared = {
+            known: [one for one in found if getattr(one.lockid, 'shared', False)]
+            for known, found in self._defined().items()
+            if name in (None, known)
+        }
+        if self._elsewhere is None or not any(shared.values()):
+            return
+        for key, others in self._elsewhere.all().items():
+            limits = [limit for one in shared.get(key.name, ()) for limit in one.limits(key.group)]
+            if limits and group in (None, key.group) and key not in here:
+                sight = LockSight(name=key.name, group=key.group, max=limits[0], held=0)
+                yield self._with_others(sight, others)
 
     def _places(self) -> Iterator[Place]:
         ledger = self._ledger
@@ -124,7 +149,24 @@ class LockSights:
             holders=tuple(self._holders(place, picture)),
             waiters=tuple(islice(self._waiters(place, picture), SHOWN)),
         )
+        key = _key(place)
+        if key is not None and self._elsewhere is not None:
+            return self._with_others(sight, self._elsewhere.of(key))
         return attrs.evolve(sight, summary=words.summary(sight, self._ledger.now()))
+
+    def _with_others(self, sight: LockSight, others: Others) -> LockSight:
+        holders = (*sight.holders, *others.holders)
+        waiters = (*sight.waiters, *others.waiters)
+        alone = any(one.mode == words.EXCLUSIVE for one in holders)
+        whole = LockSight(
+            name=sight.name,
+            group=sight.group,
+            max=sight.max,
+            held=max(sight.max or 0, 1) if alone else sum(one.count for one in holders),
+            holders=tuple(sorted(holders, key=_since)),
+            waiters=tuple(sorted(waiters, key=_since))[:SHOWN],
+        )
+        return attrs.evolve(whole, summary=words.summary(whole, self._ledger.now()))
 
     def _holders(self, place: Place, picture: Picture) -> list[ShareSight]:
         builds: dict[int, list[Reservation]] = {}  # those for which a worker holds it
@@ -138,7 +180,7 @@ class LockSights:
                     party = _for_worker(Party.of(own.pop(0)), party)
             found.append(party.sight(party.what, share.mode, share.count, since))
         found += [self._offered(share) for share in picture.offered]
-        return sorted(found, key=lambda one: 0.0 if one.since is None else one.since)
+        return sorted(found, key=_since)
 
     def _on(self, worker: Any, place: Place) -> list[Reservation]:
         """Builds on the worker that claimed this lock for it."""
@@ -186,6 +228,15 @@ class LockSights:
     def _pending(self, wish: Wish) -> Party:
         builderid = self._ledger.builderids.get(wish.builder)
         return Party.of_request(wish.request, wish.builder, builderid)
+
+
+def _key(place: Place) -> LockKey | None:
+    """Of a lock that several masters share."""
+    return place.key if isinstance(place, SharedSemaphore) else None
+
+
+def _since(share: ShareSight) -> float:
+    return 0.0 if share.since is None else share.since
 
 
 def _units(picture: Picture) -> int:

@@ -13,6 +13,7 @@ from buildbot_balancer.master.barriers import in_the_way
 from buildbot_balancer.master.engine import LOCK
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.engine import first_in_the_way
+from buildbot_balancer.master.engine import shared_in_the_way
 from buildbot_balancer.master.explainer import Explainer
 from buildbot_balancer.master.lane import Lane
 from buildbot_balancer.master.parking import Reason
@@ -164,8 +165,10 @@ class Look:
         if choice.outlook is None:
             return
         firsts = first_in_the_way(choice.missing, choice.verdicts, choice.outlook.doubled)
-        requester = choice.outlook.wanted.request
-        self._engine.lines.wait(requester, builder.name, [] if note else firsts)
+        wanted = choice.outlook.wanted
+        shared = [] if note else shared_in_the_way(choice.missing, choice.verdicts, wanted)
+        firsts = [] if note else firsts
+        self._engine.lines.wait(wanted.request, builder.name, firsts, shared)
 
     def _recheck_at(self) -> float:
         return self._engine.now() + self._engine.settings.recheck

@@ -11,6 +11,8 @@ from typing import Any
 import attrs
 
 from buildbot_balancer.availability.cap import Cap
+from buildbot_balancer.cluster.cluster import Cluster
+from buildbot_balancer.cluster.neighbours import Neighbours
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.buildersights import BuilderSights
@@ -71,15 +73,18 @@ class Parts:
     history: History
     recorder: Recorder
     words: Words
+    cluster: Cluster
     ledger: Ledger
     builders: BuilderSights
     sight: Sight
+    neighbours: Neighbours
     outside: Any
     measures: Measures
     port: Port
 
     def configure(self, settings: Settings) -> None:
         engine = self.engine
+        self.cluster.membership.next_lease = settings.lease
         if settings != engine.settings:  # otherwise what gates have said so far goes on counting
             engine.settings = settings
             self.hours.set(settings.availability)
@@ -92,6 +97,7 @@ class Parts:
         await self.ledger.start()
         given = self.engine.settings.metrics
         await self.port.listen(None if given == PAGE else given)
+        await self.neighbours.look_at_config()
         problem = self.outside.problem(master.config.www)
         if problem:
             say(problem)
@@ -103,8 +109,10 @@ class Parts:
         self.pauses.hold()
         try:
             await self.history.start()
+            await self.cluster.start()
             caps = await self.words.load_workers()
             pauses = await self.words.load_builders()
+            await self.neighbours.announce()
         finally:
             self.control.load(caps, pauses)
         self.engine.fleet.set_rules(self.engine.settings.rules)
@@ -114,12 +122,14 @@ class Parts:
         self.sight.start()
         await self.sight.requests(limit=0)  # from here on it knows the builders
         await self.outside.start()
+        await self.neighbours.start()
 
     async def stop(self, master: Any) -> None:
         """A master that ends takes its word with it: who attaches to the next one is held.
         One that goes on without us must first say that its word counts no more.
         """
         await self.outside.stop()
+        await self.neighbours.stop()
         self.sight.stop()
         await self.distribution.take_out()
         await self.link.stop(take_leave=bool(master.running))
@@ -131,6 +141,7 @@ class Parts:
         self.engine.parents.stop()
         self.engine.stop()
         await self.ledger.stop()  # after the guards, which lie over what it has put on locks
+        await self.cluster.stop()  # after all that reserves and lines up
         self.releases.stop()
         self.healer.stop()
         self.deadline.stop()
@@ -165,8 +176,14 @@ def assemble(master: Any, reactor: Any) -> Parts:
     measures.watch(Gauges(master, fleet, engine.decisions, distribution.distributed).all())
     ledger.tell = outside.news.lock_changed
     told = Listeners(worker=exchange.worker_limited, builder=exchange.builder_changed)
-    locks = LockSights(master, ledger)
+    cluster = Cluster(master, reactor, database, engine.random)
+    cluster.elsewhere.told = lambda key: outside.news.lock_changed(key.name, key.group)
+    locks = LockSights(master, ledger, cluster.elsewhere)
     builders = BuilderSights(pauses, exchange.waiting)
+    control = Control(master, fleet, pauses, words, history, reactor.seconds, told)
+    sight = Sight(
+        master, reactor, engine, distribution.distributed, locks.all, builders.all, locks.named
+    )
     exchange.parts = parts = Parts(
         engine=engine,
         hooks=hooks,
@@ -178,7 +195,7 @@ def assemble(master: Any, reactor: Any) -> Parts:
             reactor, fleet.builds, Durations(master), fleet.heard_of, exchange.more_known
         ),
         pauses=pauses,
-        control=Control(master, fleet, pauses, words, history, reactor.seconds, told),
+        control=control,
         wakes=wakes,
         releases=releases,
         gates=Gates(reactor, exchange.gate_changed),
@@ -187,10 +204,12 @@ def assemble(master: Any, reactor: Any) -> Parts:
         history=history,
         recorder=Recorder(history, reactor, fleet.standing, lambda: compat.all_workers(master)),
         words=words,
+        cluster=cluster,
         ledger=ledger,
         builders=builders,
-        sight=Sight(
-            master, reactor, engine, distribution.distributed, locks.all, builders.all, locks.named
+        sight=sight,
+        neighbours=Neighbours(
+            master, reactor, database, words, control, sight, engine.random, time.perf_counter
         ),
         outside=outside,
         measures=measures,

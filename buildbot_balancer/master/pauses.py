@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 from typing import Callable
@@ -46,6 +47,25 @@ class Pauses:
         self._loading = False
         self._pauses = dict(pauses)
         self._set_timer()
+
+    def change(self, pauses: Mapping[str, Pause], but: Collection[str]) -> list[str]:
+        """Those of other masters, too; returns the builders for which it is another one now.
+
+        What is known of the builders in `but` stays.
+        """
+        wanted = {name: one for name, one in pauses.items() if not self._is_over(one)}
+        changed = [
+            name
+            for name in {*wanted, *self._pauses} - {*but}
+            if wanted.get(name) != self._pauses.get(name)
+        ]
+        for name in changed:
+            if name in wanted:
+                self._pauses[name] = wanted[name]
+            else:
+                del self._pauses[name]
+        self._set_timer()
+        return sorted(changed)
 
     def begin(self, builder: str, pause: Pause) -> None:
         self._pauses[builder] = pause

@@ -143,6 +143,8 @@ class Reservations:
             if self.reserve(requests[0], builder, worker, ()):
                 return None
             found = self._all[requests[0].id]
+        if not _is_sure(found):
+            return None
         found.begun = True
         return found
 
@@ -255,6 +257,12 @@ class Reservations:
                 one.over = True  # Buildbot may be about to say so
         if self._all:
             self._set_timer()
+
+
+def _is_sure(one: Reservation) -> bool:
+    """What all masters share may have been lost since it was reserved: this master was too slow."""
+    shared = [pair for pair in one.build_locks if getattr(pair[0], 'shared', False)]
+    return all(lock.isAvailable(one.request, access) for lock, access in shared)
 
 
 def _reserves(access: Any) -> bool:

@@ -39,6 +39,7 @@ class Settings:
     max_running: Mapping[str, int] = attrs.field(factory=dict)
     availability: tuple[Availability, ...] = ()
     metrics: str | None = PAGE  # or a port
+    lease: float = 30.0  # on shared locks, in seconds
 
     @classmethod
     def of(cls, arguments: Arguments) -> Settings:
@@ -66,6 +67,7 @@ class Settings:
             max_running=dict(arguments.max_running or {}),
             availability=availability,
             metrics=arguments.metrics,
+            lease=float(arguments.lease),
         )
 
     def serves(self, builder: str) -> bool:

@@ -81,6 +81,9 @@ class Sight:
     def stop(self) -> None:
         self._samples.stop()
 
+    async def look(self) -> None:
+        """Whoever shows it asks for this first: see SharedSight. Here all of it is known."""
+
     # workers
 
     def workers(self) -> list[WorkerSight]:

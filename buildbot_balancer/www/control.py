@@ -51,6 +51,7 @@ class ControlEndpoint(Endpoint):
             raise InvalidControlException(
                 f'"{clean(name[:400], 40)}" is no action here (one of {", ".join(self.actions)})'
             )
+        await self.sight.look()
         target = self.target(kwargs)
         control = part(self.master, 'control')
         try:

@@ -44,7 +44,11 @@ def is_id(number: int) -> bool:
 
 class Endpoint(base.Endpoint):  # type: ignore[misc]  # Buildbot has no types
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> defer.Deferred[Any]:
-        return defer.ensureDeferred(self.answer(resultSpec, kwargs))
+        return defer.ensureDeferred(self._look_and_answer(resultSpec, kwargs))
+
+    async def _look_and_answer(self, spec: Any, kwargs: dict[str, Any]) -> Any:
+        await self.sight.look()  # what other masters see
+        return await self.answer(spec, kwargs)
 
     async def answer(self, spec: Any, kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError

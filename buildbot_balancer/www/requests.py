@@ -88,5 +88,6 @@ class BalancerRequest(base.ResourceType):  # type: ignore[misc]
         state = types.String()
         reason = types.String()
         verdicts = types.List(of=BalancerCountType('balancer_count'))
+        master = types.NoneOk(types.String())
 
     entityType = EntityType(name)

@@ -84,5 +84,6 @@ class BalancerWorker(base.ResourceType):  # type: ignore[misc]  # Buildbot has n
         reported_at = types.NoneOk(Number())
         running = types.Integer()
         summary = types.String()
+        master = types.NoneOk(types.String())
 
     entityType = EntityType(name)

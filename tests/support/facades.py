@@ -73,7 +73,11 @@ class FakeSight:
         self.all_locks: list[LockSight] = []
         self.all_builders: list[BuilderSight] = []
         self.all_samples: dict[int, list[Sample]] = {}
+        self.looks = 0
         self.asked: list[Any] = []
+
+    async def look(self) -> None:
+        self.looks += 1
 
     def workers(self) -> list[WorkerSight]:
         return list(self.all_workers)

@@ -19,7 +19,8 @@ class Seeing:
 
     @property
     def sight(self: Any) -> Any:
-        return self.balancer.sight
+        """What this master itself sees."""
+        return self.balancer.sight and self.balancer._parts.sight
 
     async def request_sight(self: Any, request: int) -> RequestSight:
         """As of this moment."""

@@ -44,6 +44,7 @@ PROMISED = {
     'MaxLoad',
     'Policy',
     'RunningBeforeLatent',
+    'SharedMasterLock',
     'StepGroup',
     'Tiers',
     'Willing',

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.locks.branch import BranchLock
 from buildbot_balancer.locks.group import WorkerGroupLock
+from buildbot_balancer.locks.shared import SharedMasterLock
 
 
 class Master:
@@ -55,3 +56,9 @@ class WithoutABalancer(SynchronousTestCase):
 
     def test_a_lock_without_a_master_says_nothing(self) -> None:
         self.assertEqual(self.use(None, BranchLock('version'), WorkerGroupLock('host')), [])
+
+    def test_one_that_is_shared_is_nobodys_and_each_kind_is_told_of(self) -> None:
+        master = Master()
+        (said,) = self.use(master, SharedMasterLock('licence'), BranchLock('v', shared=True))
+        self.assertIn('<SharedMasterLock(licence, 1)> is shared and there is no', said)
+        self.assertEqual(len(self.use(master, BranchLock('version'))), 1)

@@ -112,7 +112,7 @@ class Wrong(Case):
         self.assertIn("policies['b'] must be a util.Policy", self.problem(policies={'b': None}))
 
     def test_seconds_that_are_none(self):
-        for name, least in (('stale_after', 1), ('report_grace', 0), ('recheck', 1)):
+        for name, least in (('stale_after', 1), ('report_grace', 0), ('recheck', 1), ('lease', 3)):
             for value in (
                 'soon',
                 -1,

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from support.masterparts import connect
+from support.masterparts import disconnect
 from support.masterparts import make_master
 from support.masterparts import make_workers
 from twisted.internet import defer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from buildbot_balancer.availability.cap import ADMIN
+from buildbot_balancer.availability.cap import Cap
 from buildbot_balancer.availability.cap import Caps
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.report import Report
@@ -20,6 +25,7 @@ from buildbot_balancer.master.fleet import GONE
 from buildbot_balancer.master.fleet import WILLING
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.pauses import Pauses
+from buildbot_balancer.master.words import Said
 
 NOW = 1_800_000_000.0
 
@@ -66,6 +72,7 @@ class Case(SynchronousTestCase):
             worker.workerid = number
         self.master = make_master(self.workers)
         self.master.botmaster.builders = {'b': Builder()}
+        self.master.config = SimpleNamespace(multiMaster=False)
         self.told = []
         self.fleet = Fleet(self.master, self.clock, Rules(), self.hear)
         self.notes = Notes()
@@ -106,6 +113,48 @@ class Case(SynchronousTestCase):
 
     def standing(self):
         return self.fleet.standing(self.worker)
+
+
+class OfOtherMasters(Case):
+    def hear_of(self, cap=None, **more):
+        workers = {} if cap is None else {'w1': cap}
+        self.told.clear()
+        self.do(self.control.hear(Said(workers=workers, builders={}, **more)))
+
+    def test_what_was_said_there_holds_and_ends_here(self):
+        cap = Cap(mood=Mood.OFFLINE, source=ADMIN, reason='moving', by='eve')
+        self.hear_of(cap)
+        self.assertEqual((self.standing().reason, self.told), ('moving', [GONE, 'w1']))
+        self.hear_of(cap)
+        self.assertEqual(self.told, [])  # nothing is new
+        self.hear_of(None)
+        self.assertEqual((self.standing().mood, self.told), (Mood.EAGER, [WILLING, 'w1']))
+        self.assertEqual((self.notes.events, self.notes.kept), ([], {}))  # they have noted it
+
+    def test_what_is_known_better_here_stays(self):
+        self.do(self.set('offline', 'here'))
+        self.hear_of(None, my_workers=frozenset({'w1'}))
+        self.assertEqual((self.standing().reason, self.told), ('here', []))
+
+    def test_what_is_said_of_a_worker_that_is_not_in_this_config_holds_when_it_comes(self):
+        cap = Cap(mood=Mood.OFFLINE, source=ADMIN)
+        self.do(self.control.hear(Said(workers={'w9': cap}, builders={})))
+        self.assertEqual(self.control.caps_of('w9'), (cap,))
+
+    def test_a_drain_is_over_when_the_master_says_so_that_has_the_worker(self):
+        self.master.config.multiMaster = True
+        drain = Cap(mood=Mood.GOING_ON_HOLIDAY, source=ADMIN)
+        disconnect(self.worker)
+        self.hear_of(drain)
+        self.assertEqual((self.standing().mood, self.notes.kept), (Mood.GOING_ON_HOLIDAY, {}))
+        connect(self.worker)
+        self.do(self.control.counted('w1'))
+        self.assertEqual(self.notes.kept['w1'].mood, Mood.OFFLINE)
+
+    def test_a_worker_that_is_here_and_empty_is_so_as_soon_as_the_drain_is_heard_of(self):
+        self.master.config.multiMaster = True
+        self.hear_of(Cap(mood=Mood.GOING_ON_HOLIDAY, source=ADMIN))
+        self.assertEqual(self.notes.kept['w1'].mood, Mood.OFFLINE)
 
 
 class Workers(Case):

@@ -8,12 +8,14 @@ from buildbot_balancer.master.pauses import Pause
 from buildbot_balancer.master.pauses import Pauses
 
 
-class ByTheClock(SynchronousTestCase):
+class Case(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
         self.ended = []
         self.pauses = Pauses(self.clock, self.ended.append)
 
+
+class ByTheClock(Case):
     def test_a_pause_without_an_end_lasts_until_it_is_ended(self):
         self.pauses.begin('b', Pause(at=0))
         self.clock.advance(10**6)
@@ -53,3 +55,29 @@ class ByTheClock(SynchronousTestCase):
         self.pauses.begin('b', Pause(at=0, until=10))
         self.pauses.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class OfOtherMasters(Case):
+    def test_only_what_is_another_one_now_is_told(self):
+        self.pauses.begin('a', Pause(at=0))
+        self.pauses.begin('b', Pause(at=0, reason='old'))
+        self.pauses.begin('c', Pause(at=0))
+        said = {'a': Pause(at=0), 'b': Pause(at=0, reason='new'), 'd': Pause(at=0, until=10)}
+        self.assertEqual(self.pauses.change(said, ()), ['b', 'c', 'd'])
+        self.assertEqual(self.pauses.get('b').reason, 'new')
+        self.assertFalse(self.pauses.is_paused('c'))
+        self.clock.advance(10)
+        self.assertEqual(self.ended, ['d'])
+
+    def test_one_that_is_over_is_none_however_often_it_is_read(self):
+        said = {'a': Pause(at=0, until=10)}
+        self.pauses.change(said, ())
+        self.clock.advance(10)
+        self.assertEqual((self.pauses.change(said, ()), self.ended), ([], ['a']))
+        self.clock.advance(10)
+        self.assertEqual(self.ended, ['a'])
+
+    def test_what_is_known_better_here_stays(self):
+        self.pauses.begin('a', Pause(at=0))
+        self.assertEqual(self.pauses.change({'b': Pause(at=0)}, {'a', 'b'}), [])
+        self.assertEqual((self.pauses.is_paused('a'), self.pauses.is_paused('b')), (True, False))

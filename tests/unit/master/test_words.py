@@ -78,7 +78,87 @@ class Keeping(Case):
         update = "update balancer_word set mood = 'grumpy' where worker = 'a'"
         self.do(lambda connection: connection.exec_driver_sql(update) and None)
         self.assertEqual(self.workers(), {'b': FULL})
-        self.assertIn('worker a is ignored: "grumpy" is no mood', self.lines.ours()[0])
+        self.now(self.words.read())
+        (line,) = self.lines.ours()  # however often it is read
+        self.assertIn('worker a is ignored: "grumpy" is no mood', line)
+
+
+class Reading(Case):
+    def read(self):
+        return self.now(self.words.read())
+
+    def test_all_of_it_is_read_at_once(self):
+        self.now(self.words.save_worker('a', FULL, 1.0))
+        self.now(self.words.save_builder('b', PAUSE))
+        said = self.read()
+        self.assertEqual((said.workers, said.builders), ({'a': FULL}, {'b': PAUSE}))
+        self.assertEqual((said.my_workers, said.my_builders), (frozenset(), frozenset()))
+
+    def test_what_is_said_while_it_is_read_is_known_better_here(self):
+        for hurry in (True, False):  # whether it is written before the answer comes
+            self.pool.slow = True
+            reading = defer.ensureDeferred(self.words.read())
+            saving = defer.ensureDeferred(self.words.save_worker('a', FULL, 1.0))
+            pausing = defer.ensureDeferred(self.words.forget_builder('b'))
+            if hurry:
+                self.pool.waiting.append(self.pool.waiting.pop(0))
+            while self.pool.waiting:
+                self.pool.answer()
+            said = self.successResultOf(reading)
+            self.successResultOf(defer.gatherResults([saving, pausing]))
+            self.assertEqual((said.my_workers, said.my_builders), ({'a'}, {'b'}))
+            self.pool.slow = False
+
+    def test_what_was_being_written_when_it_began_is_waited_for(self):
+        self.pool.slow = True
+        saving = defer.ensureDeferred(self.words.save_worker('a', FULL, 1.0))
+        reading = defer.ensureDeferred(self.words.read())
+        while self.pool.waiting:
+            self.pool.answer()
+        self.successResultOf(saving)
+        self.assertEqual(self.successResultOf(reading).workers, {'a': FULL})
+
+    def test_each_change_that_is_in_the_database_is_told(self):
+        told = []
+        self.words.kept = lambda: told.append(None)
+        self.now(self.words.save_worker('a', FULL, 1.0))
+        self.now(self.words.forget_worker('a'))
+        self.assertEqual(len(told), 2)
+        self.break_down()
+        self.now(self.words.save_worker('a', FULL, 1.0))
+        self.assertEqual(len(told), 2)
+
+
+class ComingBack(Case):
+    """A database that could not be asked for a while, or had no tables."""
+
+    def test_what_could_not_be_kept_is_kept_as_soon_as_it_can_be(self):
+        self.now(self.words.save_worker('b', FULL, 1.0))
+        self.now(self.words.load_workers())
+        self.now(self.words.load_builders())
+        self.assertFalse(self.words.is_behind)
+        engine = self.pool.engine
+        self.break_down()
+        self.now(self.words.save_worker('a', DRAIN, 1.0))
+        self.now(self.words.save_worker('a', FULL, 1.0))
+        self.now(self.words.forget_worker('b'))
+        self.assertTrue(self.words.is_behind)
+        self.assertIsNone(self.now(self.words.read()))
+        self.pool.engine = engine
+        said = self.now(self.words.read())
+        self.assertEqual((said.workers, said.my_workers), ({'a': FULL}, frozenset()))
+        self.assertFalse(self.words.is_behind)
+
+    def test_what_was_said_before_late_tables_is_read_when_they_are_there(self):
+        self.now(self.words.save_worker('a', FULL, 1.0))
+        late = Words(Database(master_with(self.pool)))
+        self.assertEqual(self.now(late.load_workers()), {})
+        self.assertFalse(late.is_behind)  # there is nothing to be asked yet
+        self.now(late.save_worker('b', DRAIN, 1.0))
+        self.now(late._database.prepare())
+        self.assertTrue(late.is_behind)
+        self.assertEqual(self.now(late.read()).workers, {'a': FULL, 'b': DRAIN})
+        self.assertFalse(late.is_behind)
 
 
 class Failing(Case):

@@ -21,14 +21,16 @@ from buildbot_balancer.tables import events
 from buildbot_balancer.tables import upgrade as module
 from buildbot_balancer.tables.schema import METADATA
 from buildbot_balancer.tables.schema import VERSION_TABLE
+from buildbot_balancer.tables.seen import SEEN
 from buildbot_balancer.tables.upgrade import upgrade
 
-OURS = {'balancer_history', 'balancer_pause', 'balancer_version', 'balancer_word'}
+NEWEST = '0003'
+OURS = {VERSION_TABLE, SEEN.name, *METADATA.tables}
 ADD_A_COLUMN = """\
 import sqlalchemy as sa
 
-revision = '0002'
-down_revision = '0001'
+revision = '9999'
+down_revision = '0003'
 
 
 def upgrade(operations):
@@ -131,27 +133,39 @@ class Upgrading:
         self.assertEqual(self.differences(), [])
         self.assertEqual(self.recorded(), 1)
 
+    def test_the_first_tables_of_all_are_brought_up_and_keep_what_is_in_them(self):
+        folder = Path('older')
+        shutil.copytree(Path(module.__file__).parent / 'versions', folder / 'versions')
+        for newer in ('v0002.py', 'v0003.py'):
+            (folder / 'versions' / newer).unlink()
+        self.assertEqual(upgrade(self.engine, folder), '')
+        self.assertEqual(self.version(), ['0001'])
+        self.record()
+        self.assertEqual(upgrade(self.engine), '')
+        self.assertEqual((self.version(), self.recorded()), ([NEWEST], 1))
+        self.assertEqual(self.differences(), [])
+
     def test_tables_of_an_older_version_are_brought_up_and_keep_what_is_in_them(self):
         upgrade(self.engine)
         self.record()
         folder = Path('newer')
         shutil.copytree(Path(module.__file__).parent / 'versions', folder / 'versions')
-        (folder / 'versions' / 'v0002.py').write_text(ADD_A_COLUMN)
+        (folder / 'versions' / 'v9999.py').write_text(ADD_A_COLUMN)
         self.assertEqual(upgrade(self.engine, folder), '')
         columns = [one['name'] for one in sa.inspect(self.engine).get_columns('balancer_history')]
         self.assertIn('master', columns)
-        self.assertEqual((self.version(), self.recorded()), (['0002'], 1))
+        self.assertEqual((self.version(), self.recorded()), (['9999'], 1))
 
     def test_tables_of_a_newer_version_are_refused_in_one_sentence(self):
         upgrade(self.engine)
-        self.version('0007')
+        self.version('9999')
         said = upgrade(self.engine)
         self.assertEqual(
             said,
-            'the tables balancer_* have version 0007, and this buildbot-balancer knows them up to'
-            ' 0001: a newer one has made them',
+            'the tables balancer_* have version 9999, and this buildbot-balancer knows them up to'
+            f' {NEWEST}: a newer one has made them',
         )
-        self.assertEqual(self.version(), ['0007'])
+        self.assertEqual(self.version(), ['9999'])
 
 
 globals().update(on_each(Upgrading))
