@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help venv test test-again test-slow bench demo lint types docs clean
+.PHONY: help venv cluster-tools test test-again test-slow bench demo demo-cluster lint types docs clean
 
 help:  ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 - \2/p' $(MAKEFILE_LIST)
@@ -17,13 +17,16 @@ $(STAMP): setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
 
-test: $(STAMP)  ## unit and integration tests
+cluster-tools: $(STAMP)  ## Crossbar.io and PostgreSQL for several masters, kept in ~/.cache
+	-@$(BIN)/python -m demo.cluster.tools
+
+test: $(STAMP) cluster-tools  ## unit and integration tests
 	$(BIN)/python -m pytest -m 'not slow' -n 4 --dist worksteal
 
 test-again: $(STAMP)  ## those that failed the last time, one after the other
 	$(BIN)/python -m pytest -m 'not slow' --last-failed --last-failed-no-failures none -v --tb short
 
-test-slow: $(STAMP)  ## the repeated and the long ones
+test-slow: $(STAMP) cluster-tools  ## the repeated and the long ones
 	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)  ## what distribution costs, Buildbot's own beside the balancer's
@@ -31,6 +34,9 @@ bench: $(STAMP)  ## what distribution costs, Buildbot's own beside the balancer'
 
 demo: $(STAMP)  ## a master, four workers and their owners, live in this terminal
 	$(BIN)/python -m demo
+
+demo-cluster: $(STAMP)  ## three masters that share locks; one is killed and comes back
+	$(BIN)/python -m demo.cluster
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
