@@ -36,6 +36,7 @@ class State(enum.Enum):
 class Bid:
     """`owner`: its key in the database, no other bid's of this master while it is in use there.
 
+    `tries`: of those that wait for a lock that has opened it is asked as the first, second...
     `turn`: smaller is asked first, as the database orders those that wait. `again`: it is to be
     asked once more, for something was given back while it was asked. `claimed`: of these the
     requester has claimed its units.
@@ -55,6 +56,8 @@ class Bid:
     lost: bool = False  # the lease went while it was claimed
     over: bool = False  # its build was found to be finished by the last sweep
     refused: Callable[[], Any] | None = None  # called once, at the next refusal
+    lacks: LockKey | None = None  # what it was last refused for, until that opens
+    tries: dict[LockKey, int] = attrs.field(factory=dict)  # asked for these opened, as which
 
     @property
     def is_in_hand(self) -> bool:

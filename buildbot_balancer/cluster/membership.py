@@ -68,7 +68,7 @@ class Membership:
         self._reactor = reactor
         self._store = store
         self._who = who
-        self._told = told or Told()
+        self._told = Told() if told is None else told
         self._clock = clock
         self._sure_until = clock()
         self._warned = False  # `told` knows that it is unsure

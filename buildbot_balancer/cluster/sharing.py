@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
@@ -161,14 +162,16 @@ class Sharing(Told):
             self._bids.setdefault(id(new), []).append(bid)
 
     def opened(self, key: LockKey) -> None:
-        """The first of those that wait for it is asked, and when it has it, the next."""
-        waiting = [bid for bid in self if bid.concerns(key)]
-        for bid in waiting:
-            if bid.state is State.ASKING:
+        """The first of those that wait for it is asked, and when it has it, the next; also where
+        it lacks another lock, for then it keeps this one from nobody.
+        """
+        for bid in self:
+            if bid.lacks == key:
+                bid.lacks = None
+            if bid.state is State.ASKING and bid.concerns(key):
                 bid.again = True
-        waits = [bid for bid in waiting if bid.state is State.WAITS]
-        if waits:
-            self._ask_soon([min(waits, key=_turn)])
+                bid.tries[key] = 0
+        self._ask_next(key, 0)
 
     # the lease
 
@@ -229,6 +232,7 @@ class Sharing(Told):
         self._drop_key(bid)
         bid.owner, bid.state, bid.again = self._new_key(bid.requester), State.NEW, False
         bid.tokens, bid.incarnation, bid.run = {}, '', bid.run + 1
+        bid.lacks = None
         bid.doubtful = False
         self._due[bid] = None
         for semaphore in bid.parts if granted else ():
@@ -339,12 +343,13 @@ class Sharing(Told):
         elif isinstance(answer, Taken):
             self._grant(bid, incarnation, answer)
         else:
-            self._refuse(bid, incarnation)
+            self._refuse(bid, incarnation, answer.lock)
 
     def _grant(self, bid: Bid, incarnation: str, taken: Taken) -> None:
         bid.state, bid.incarnation, bid.again = State.GRANTED, incarnation, False
         bid.doubtful = False
-        bid.tokens, bid.refused = dict(taken.tokens), None
+        bid.tokens, bid.refused, bid.lacks = dict(taken.tokens), None, None
+        bid.tries.clear()
         for semaphore in list(bid.parts):
             if bid.is_in_hand:  # whoever is told may let go of it
                 semaphore.granted(bid.requester)
@@ -352,15 +357,37 @@ class Sharing(Told):
             self.opened(semaphore.key)
             self._let_near(semaphore)
 
-    def _refuse(self, bid: Bid, incarnation: str) -> None:
+    def _refuse(self, bid: Bid, incarnation: str, lacks: LockKey) -> None:
         bid.state, bid.incarnation, bid.doubtful = State.WAITS, incarnation, False
         again, bid.again = bid.again, False
         refused, bid.refused = bid.refused, None
         if again:
             self._ask_soon([bid])
+        else:
+            bid.lacks = lacks
+            tries, bid.tries = bid.tries, {}
+            self._pass_on(tries, lacks)
         if refused is not None:
             refused()
         self.refused()
+
+    def _pass_on(self, tries: Mapping[LockKey, int], lacks: LockKey) -> None:
+        """Who lacks one lock does not stand in the way at the others that have opened."""
+        for key, tried in tries.items():
+            if key != lacks and tried + 1 < WINDOW:
+                self._ask_next(key, tried + 1)
+
+    def _ask_next(self, key: LockKey, tried: int) -> None:
+        """The first that waits for it, and is not known to lack another lock."""
+        waits = [
+            bid
+            for bid in self
+            if bid.state is State.WAITS and bid.concerns(key) and bid.lacks in {None, key}
+        ]
+        if waits:
+            first = min(waits, key=_turn)
+            first.tries[key] = tried
+            self._ask_soon([first])
 
     def _let_near(self, semaphore: SharedSemaphore) -> None:
         """Those that were too far behind to be asked."""

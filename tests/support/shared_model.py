@@ -91,6 +91,10 @@ class ModelStore:
     def other_gives_back(self) -> None:
         self._give_back(OTHER, [one.owner for one in self.units if one.incarnation == OTHER])
 
+    def give_back_now(self, *owners: str) -> None:
+        """What the other master holds for these."""
+        self._give_back(OTHER, list(owners))
+
     def owners(self, incarnation: str, key: LockKey) -> list[str]:
         return [
             one.owner for one in self.units if (one.incarnation, one.lock) == (incarnation, key)

@@ -102,6 +102,30 @@ class Asking(SharingCase):
         self.assertEqual(self.held(), ['request:0'])
         self.assertEqual(len(asked), 2)
 
+    def test_one_that_lacks_another_lock_keeps_a_freed_one_from_nobody(self) -> None:
+        self.store.other_takes('x', Want('a'))
+        self.store.other_takes('y', Want('b'))
+        for number in range(5):
+            self.site.request(number, ('a', units()), ('b', units()))
+        last = self.site.request(5, ('b', units()))
+        self.site.settle()
+        asked = self.count_takes()
+        self.store.give_back_now('y')
+        self.site.settle()
+        self.assertTrue(self.site.is_free_for(last))
+        self.assertEqual(len(asked), 1)  # of the others it is known what they lack
+
+    def test_where_the_first_is_refused_for_another_lock_the_next_is_asked(self) -> None:
+        self.store.other_takes('x', Want('a'))
+        self.store.other_takes('y', Want('b'))
+        self.site.request(1, ('a', units()), ('b', units()))
+        second = self.site.request(2, ('b', units()))
+        self.site.settle()
+        self.site.sharing.opened(A)  # and was taken again before anybody asked
+        self.store.give_back_now('y')
+        self.site.settle()
+        self.assertTrue(self.site.is_free_for(second))
+
     def test_of_a_long_line_few_stand_in_the_one_of_the_database(self) -> None:
         self.store.other_takes('x', Want('a'))
         for number in range(3 * sharing.WINDOW):
