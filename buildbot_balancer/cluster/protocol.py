@@ -59,8 +59,11 @@ class Party:
 
 @attrs.frozen
 class Refusal:
+    """`ahead`: the waiter whose turn comes before, if that is why."""
+
     lock: int
     because: str
+    ahead: str = ''
 
 
 def refusal(
@@ -80,22 +83,35 @@ def refusal(
     lacking = use.lacking(asking)
     if lacking:
         return Refusal(lacking[0], use.who(lacking[0], asking.owner))
+    closed, served = _serve_first(asking, _before(asking, parties, now), use, now)
+    for lock in asking.wants:
+        if lock in closed:
+            first = closed[lock]
+            return Refusal(lock, f'{_named(first)} waits for it and comes first', first.owner)
+    lacking = use.lacking(asking)
+    if lacking:
+        why = f'{use.who(lacking[0], asking.owner)}, who comes first'
+        return Refusal(lacking[0], why, served[lacking[0]].owner)
+    return None
+
+
+def _serve_first(
+    asking: Party, before: Iterable[Party], use: _Use, now: float
+) -> tuple[dict[int, Party], dict[int, Party]]:
+    """By whom which locks are closed, and of which locks who is the first that is served."""
     closed: dict[int, Party] = {}
-    for party in _before(asking, parties, now):
+    served: dict[int, Party] = {}
+    for party in before:
         missing = {*use.lacking(party), *(lock for lock in party.wants if lock in closed)}
         if not missing:
             use.serve(party)
+            for lock in party.wants:
+                served.setdefault(lock, party)
         elif party.since < now - PATIENCE and not asking.running:
             missing = {*party.wants}
         for lock in missing:
             closed.setdefault(lock, party)
-    for lock in asking.wants:
-        if lock in closed:
-            return Refusal(lock, f'{_named(closed[lock])} waits for it and comes first')
-    lacking = use.lacking(asking)
-    if lacking:
-        return Refusal(lacking[0], f'{use.who(lacking[0], asking.owner)}, who comes first')
-    return None
+    return closed, served
 
 
 def _before(asking: Party, parties: Iterable[Party], now: float) -> list[Party]:

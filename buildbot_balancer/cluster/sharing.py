@@ -32,6 +32,7 @@ from buildbot_balancer.cluster.membership import Told
 from buildbot_balancer.cluster.protocol import AGEING
 from buildbot_balancer.cluster.returns import Returns
 from buildbot_balancer.cluster.want import LockKey
+from buildbot_balancer.cluster.want import Refused
 from buildbot_balancer.cluster.want import Taken
 from buildbot_balancer.errors import BalancerError
 from buildbot_balancer.log import failed
@@ -343,7 +344,7 @@ class Sharing(Told):
         elif isinstance(answer, Taken):
             self._grant(bid, incarnation, answer)
         else:
-            self._refuse(bid, incarnation, answer.lock)
+            self._refuse(bid, incarnation, answer)
 
     def _grant(self, bid: Bid, incarnation: str, taken: Taken) -> None:
         bid.state, bid.incarnation, bid.again = State.GRANTED, incarnation, False
@@ -357,24 +358,31 @@ class Sharing(Told):
             self.opened(semaphore.key)
             self._let_near(semaphore)
 
-    def _refuse(self, bid: Bid, incarnation: str, lacks: LockKey) -> None:
+    def _refuse(self, bid: Bid, incarnation: str, answer: Refused) -> None:
         bid.state, bid.incarnation, bid.doubtful = State.WAITS, incarnation, False
         again, bid.again = bid.again, False
         refused, bid.refused = bid.refused, None
         if again:
             self._ask_soon([bid])
         else:
-            bid.lacks = lacks
+            bid.lacks = answer.lock
             tries, bid.tries = bid.tries, {}
-            self._pass_on(tries, lacks)
+            self._pass_on(tries, answer)
         if refused is not None:
             refused()
         self.refused()
 
-    def _pass_on(self, tries: Mapping[LockKey, int], lacks: LockKey) -> None:
-        """Who lacks one lock does not stand in the way at the others that have opened."""
+    def _pass_on(self, tries: Mapping[LockKey, int], answer: Refused) -> None:
+        """Who lacks one lock does not stand in the way at the others that have opened; and who the
+        database says comes first need not be the first here.
+        """
+        ahead = next((bid for bid in self if _waits_as(bid, answer.ahead)), None)
         for key, tried in tries.items():
-            if key != lacks and tried + 1 < WINDOW:
+            if tried + 1 >= WINDOW:
+                continue
+            if ahead is not None:
+                self._ask_for(key, ahead, tried + 1)
+            elif key != answer.lock:
                 self._ask_next(key, tried + 1)
 
     def _ask_next(self, key: LockKey, tried: int) -> None:
@@ -385,9 +393,11 @@ class Sharing(Told):
             if bid.state is State.WAITS and bid.concerns(key) and bid.lacks in {None, key}
         ]
         if waits:
-            first = min(waits, key=_turn)
-            first.tries[key] = tried
-            self._ask_soon([first])
+            self._ask_for(key, min(waits, key=_turn), tried)
+
+    def _ask_for(self, key: LockKey, bid: Bid, tried: int) -> None:
+        bid.tries[key] = tried
+        self._ask_soon([bid])
 
     def _let_near(self, semaphore: SharedSemaphore) -> None:
         """Those that were too far behind to be asked."""
@@ -421,6 +431,10 @@ class Sharing(Told):
 
 def _nothing() -> None:
     """Nobody wants to know."""
+
+
+def _waits_as(bid: Bid, owner: str) -> bool:
+    return bid.state is State.WAITS and bid.owner == owner
 
 
 def _turn(bid: Bid) -> Any:

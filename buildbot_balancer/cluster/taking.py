@@ -76,7 +76,7 @@ def take(connection: sa.Connection, ask: Ask) -> Taken | Refused | Obstacle:
         return Obstacle.DEAD
     if ask.wait:
         _wait(connection, ask, asking, lines, lease.now)
-    return Refused(ask.wants[why.lock].key, why.because)
+    return Refused(ask.wants[why.lock].key, why.because, why.ahead)
 
 
 def held(row: Mapping[str, Any]) -> Held:
@@ -102,7 +102,9 @@ def _refusal(ask: Ask, asking: Party, lines: Rows, units: Rows, lease: Lease) ->
         return why
     ahead = [row for row in lines if row['lock_id'] in ask.wants]
     if len(ahead) >= shared_waiters.FRONT and all(one.turn < asking.turn for one in parties):
-        return Refusal(ahead[0]['lock_id'], f'{shared_waiters.FRONT} or more come first')
+        first = ahead[0]
+        many = f'{shared_waiters.FRONT} or more come first'
+        return Refusal(first['lock_id'], many, first['owner'])
     return None
 
 

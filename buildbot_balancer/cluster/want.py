@@ -58,10 +58,14 @@ class Taken:
 
 @attrs.frozen
 class Refused:
-    """Nothing was taken; `lock` is the first that cannot be had, `because` a part of a sentence."""
+    """Nothing was taken; `lock` is the first that cannot be had, `because` a part of a sentence.
+
+    `ahead`: the owner whose turn comes before, if that is why: it may have to be asked.
+    """
 
     lock: LockKey
     because: str
+    ahead: str = ''
 
 
 def by_lock(wants: Iterable[Want]) -> dict[int, Want]:

@@ -137,7 +137,7 @@ class ModelStore:
         if why is not None:
             if wait:
                 self.waiting[incarnation, owner] = party
-            return Refused(party.wants[why.lock].key, why.because)
+            return Refused(party.wants[why.lock].key, why.because, why.ahead)
         self.waiting.pop((incarnation, owner), None)
         self.tokens += 1
         for want in party.wants.values():

@@ -126,6 +126,19 @@ class Asking(SharingCase):
         self.site.settle()
         self.assertTrue(self.site.is_free_for(second))
 
+    def test_who_comes_first_in_the_database_is_asked_where_another_is_first_here(
+        self,
+    ) -> None:
+        self.store.other_takes('x', Want('a'))
+        first, second = (self.site.request(number, ('a', units())) for number in (1, 2))
+        self.site.turn()
+        self.store.answer(1)  # of two that are asked at once
+        self.site.settle()
+        self.store.give_back_now('x')
+        self.site.settle()
+        self.assertFalse(self.site.is_free_for(first))
+        self.assertTrue(self.site.is_free_for(second))
+
     def test_of_a_long_line_few_stand_in_the_one_of_the_database(self) -> None:
         self.store.other_takes('x', Want('a'))
         for number in range(3 * sharing.WINDOW):
