@@ -6,7 +6,6 @@ Each is idempotent, and none needs a lock's row: what it does can only make room
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from collections.abc import Sequence
 
 import attrs
@@ -52,16 +51,10 @@ def hand_over(connection: sa.Connection, incarnation: str, old: str, new: str) -
     return handed or len(shared_units.of_owners(connection, incarnation, [new]))
 
 
-def sweep(connection: sa.Connection, incarnation: str, living: Collection[str]) -> list[Held]:
-    alive = frozenset(living)
-    units = [held(row) for row in shared_units.of_incarnations(connection, [incarnation])]
-    gone = [one for one in units if one.owner not in alive]
-    if gone:
-        shared_units.delete(connection, incarnation, sorted({one.owner for one in gone}))
-    waiters = shared_waiters.owners(connection, incarnation) - alive
-    if waiters:
-        shared_waiters.delete(connection, incarnation, sorted(waiters))
-    return gone
+def owners(connection: sa.Connection, incarnation: str) -> set[str]:
+    """Who holds something, or waits."""
+    units = shared_units.of_incarnations(connection, [incarnation])
+    return {row['owner'] for row in units} | shared_waiters.owners(connection, incarnation)
 
 
 def end_dead(connection: sa.Connection, incarnation: str) -> Ended:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -132,14 +131,10 @@ class Store:
         found: list[SharedLock] = await self._ask(picture)
         return found
 
-    async def sweep(self, incarnation: str, living: Collection[str]) -> list[Held]:
-        """Gives back what owners hold that live no more, ends their waiting; returns the units.
-
-        Whoever has begun to `take` belongs to the living before that call is made.
-        """
-        units: list[Held] = await self._ask(returning.sweep, incarnation, frozenset(living))
-        self._say_freed(units)
-        return units
+    async def owners(self, incarnation: str) -> set[str]:
+        """Whoever of this run holds something, or waits."""
+        found: set[str] = await self._ask(returning.owners, incarnation)
+        return found
 
     async def end(self, incarnation: str) -> None:
         """All of it is given back."""

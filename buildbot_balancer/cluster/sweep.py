@@ -52,14 +52,26 @@ class Sweep:
         incarnation = self._sharing.lease.incarnation
         if incarnation is None:
             return
-        self._sharing.hold_takes()  # one that begins now would be taken for a stray
+        self._sharing.hold_takes()  # one that begins now might be a stray's namesake
         try:
-            for unit in await self._store.sweep(incarnation, self._sharing.owners):
-                say(f'{unit.owner} is no more; what it held of {unit.lock.name} is given back')
+            await self._give_back_strays(incarnation)
         except BalancerError as e:
             say(f'shared locks could not be swept: {e}')
         finally:
             self._sharing.go_on()
+
+    async def _give_back_strays(self, incarnation: str) -> None:
+        """The database is asked first: who had units then, by a name that is nobody's here now,
+        has gone, or has another name, under which the units stay.
+        """
+        found = await self._store.owners(incarnation)
+        strays = sorted(found - self._sharing.owners)
+        if strays:
+            freed = await self._store.give_back(incarnation, strays)
+            await self._store.stop_waiting(incarnation, strays)
+            if freed:
+                names = ', '.join(sorted({key.name for key in freed}))
+                say(f'{", ".join(strays)}: no more there; what was held of {names} is given back')
 
     def _drop_finished(self) -> None:
         for bid in self._sharing:

@@ -57,6 +57,9 @@ class ModelStore:
     def stop_waiting(self, incarnation: str, owners: list[str]) -> Any:
         return self._later('stop_waiting', owners, lambda: self._stop_waiting(incarnation, owners))
 
+    def owners(self, incarnation: str) -> Any:
+        return self._later('owners', [], lambda: self._owners(incarnation))
+
     def hand_over(self, incarnation: str, old: str, new: str) -> Any:
         return self._later('hand_over', [old, new], lambda: self._hand_over(incarnation, old, new))
 
@@ -95,12 +98,32 @@ class ModelStore:
         """What the other master holds for these."""
         self._give_back(OTHER, list(owners))
 
-    def owners(self, incarnation: str, key: LockKey) -> list[str]:
+    def holders(self, incarnation: str, key: LockKey) -> list[str]:
         return [
             one.owner for one in self.units if (one.incarnation, one.lock) == (incarnation, key)
         ]
 
+    def add_stray(self, incarnation: str, owner: str, key: LockKey) -> None:
+        """Units that nobody there knows of."""
+        self.tokens += 1
+        self.units.append(
+            Held(
+                lock=key,
+                incarnation=incarnation,
+                master='m',
+                owner=owner,
+                mode='counting',
+                count=1,
+                token=self.tokens,
+                granted_at=self.clock.seconds(),
+            )
+        )
+
     # how it works
+
+    def _owners(self, incarnation: str) -> set[str]:
+        held = {one.owner for one in self.units if one.incarnation == incarnation}
+        return held | {owner for run, owner in self.waiting if run == incarnation}
 
     def _later(self, what: str, owners: list[str], work: Callable[[], Any]) -> defer.Deferred[Any]:
         answer: defer.Deferred[Any] = defer.Deferred()

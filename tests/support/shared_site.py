@@ -8,6 +8,7 @@ from typing import Any
 
 from buildbot.locks import LockAccess
 from buildbot.locks import MasterLock
+from buildbot.util.eventual import eventually
 from twisted.internet.task import Clock
 
 from buildbot_balancer.cluster import sharedsemaphore
@@ -51,13 +52,12 @@ class SharedSite:
         self.deaf = False  # messages are lost
         self.calls: list[Any] = []
         self._modules = (semaphore_module, sharedsemaphore)
-        self._stock = semaphore_module.eventually
         for module in self._modules:
             module.eventually = self._eventually  # type: ignore[attr-defined]
 
     def close(self) -> None:
         for module in self._modules:
-            module.eventually = self._stock  # type: ignore[attr-defined]
+            module.eventually = eventually  # type: ignore[attr-defined]
 
     def say_freed(self, keys: list[LockKey]) -> None:
         for key in () if self.deaf else keys:

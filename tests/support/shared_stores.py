@@ -79,7 +79,10 @@ class Member:
         return result(self.store.hand_over(self.id, old, new))
 
     def sweep(self, *living: str) -> Any:
-        return result(self.store.sweep(self.id, living))
+        strays = sorted(result(self.store.owners(self.id)) - {*living})
+        freed = self.give_back(*strays)
+        result(self.store.stop_waiting(self.id, strays))
+        return freed
 
     def end(self) -> None:
         result(self.store.end(self.id))

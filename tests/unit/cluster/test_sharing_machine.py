@@ -190,7 +190,7 @@ class SharingMachine(RuleBasedStateMachine):
             old = {one.owners[0] for one in store.asked if bid.owner in one.owners[1:]}
             names = {bid.owner, *old, *self.renamed(bid)}
             for semaphore in bid.claimed:
-                owners = store.owners(run, semaphore.key)
+                owners = store.holders(run, semaphore.key)
                 assert names & set(owners), (bid, store.units)
 
     def renamed(self, bid: Any) -> list[str]:

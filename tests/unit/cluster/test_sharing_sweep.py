@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from buildbot.process.build import Build
@@ -14,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.cluster.sweep import EVERY
 from buildbot_balancer.cluster.sweep import Sweep
-from buildbot_balancer.errors import BalancerError
+from buildbot_balancer.cluster.want import LockKey
 
 
 class ABuild(Step, Build):
@@ -32,43 +31,61 @@ class Sweeping(SynchronousTestCase):
         self.site = SharedSite()
         self.addCleanup(self.site.close)
         self.site.begin_lease()
-        self.stray = [SimpleNamespace(owner='build:9', lock=SimpleNamespace(name='a'))]
-        self.living: list[set[str]] = []
-        self.answer: Any = None
-        self.site.store.sweep = self.swept  # type: ignore[attr-defined]
         self.sweep = Sweep(self.site.clock, self.site.store, self.site.sharing)  # type: ignore[arg-type]
         self.lines = LogLines(self)
-
-    async def swept(self, incarnation: str, living: Any) -> Any:
-        self.living.append(set(living))
-        if self.answer is not None:
-            await self.answer
-        return self.stray
 
     def once(self) -> Any:
         return defer.ensureDeferred(self.sweep.once())
 
-    def test_strays_are_said_and_who_lives_is_spared(self) -> None:
+    def whole(self) -> None:
+        sweeping = self.once()
+        self.site.settle()
+        self.successResultOf(sweeping)
+
+    def owners(self) -> list[str]:
+        return [one.owner for one in self.site.store.units]
+
+    def test_strays_are_given_back_and_said_and_who_lives_is_spared(self) -> None:
         self.site.request(1, ('a', units()))
         self.site.settle()
-        self.successResultOf(self.once())
-        self.assertEqual(self.living, [{'request:1'}])
-        self.assertIn('build:9 is no more', ' '.join(self.lines.ours()))
+        self.site.store.add_stray(str(self.site.lease.incarnation), 'build:9', LockKey('b'))
+        self.whole()
+        self.assertEqual(self.owners(), ['request:1'])
+        self.assertIn('build:9: no more there', ' '.join(self.lines.ours()))
+
+    def test_a_build_that_starts_meanwhile_keeps_its_units(self) -> None:
+        for first in (0, 1):  # what the database is asked, or its new name
+            request = self.site.request(1, ('a', units()))
+            self.site.settle()
+            sweeping = self.once()
+            build = Step(request.pairs)
+            for door, access in request.pairs:
+                self.assertTrue(door.reserve(request, access))
+                door.hand_over(request, build, access)
+            build.acquire()
+            self.site.turn()
+            asked = [one.what for one in self.site.store.asked]
+            self.assertEqual(asked, ['owners', 'hand_over'])
+            self.site.store.answer(first)
+            self.site.settle()
+            self.successResultOf(sweeping)
+            self.assertEqual(self.owners(), ['other:Step'])
+            build.release()
+            self.site.settle()
 
     def test_nothing_is_taken_while_it_goes_on(self) -> None:
-        self.answer = defer.Deferred()
         sweeping = self.once()
         request = self.site.request(1, ('a', units()))
         self.site.turn(5.0)
-        self.assertEqual(self.site.store.asked, [])
-        self.answer.callback(None)
-        self.successResultOf(sweeping)
+        self.assertEqual([one.what for one in self.site.store.asked], ['owners'])
         self.site.settle()
+        self.successResultOf(sweeping)
         self.assertTrue(self.site.is_free_for(request))
 
     def test_a_database_that_fails_stops_nothing(self) -> None:
-        self.answer = defer.fail(BalancerError('no'))
-        self.successResultOf(self.once())
+        sweeping = self.once()
+        self.site.store.answer(how='failed')
+        self.successResultOf(sweeping)
         request = self.site.request(1, ('a', units()))
         self.site.settle()
         self.assertTrue(self.site.is_free_for(request))
@@ -78,14 +95,12 @@ class Sweeping(SynchronousTestCase):
         build.acquire()
         self.site.settle()
         for _ in range(2):
-            self.successResultOf(self.once())
+            self.whole()
         self.assertEqual(len(self.site.store.units), 1)
         build.finished = True
-        self.successResultOf(self.once())
-        self.site.settle()
+        self.whole()
         self.assertEqual(len(self.site.store.units), 1)  # it may be about to let go
-        self.successResultOf(self.once())
-        self.site.settle()
+        self.whole()
         self.assertEqual(self.site.store.units, [])
         self.assertIn('build:23 is over', ' '.join(self.lines.ours()))
         build.release()
@@ -94,7 +109,8 @@ class Sweeping(SynchronousTestCase):
         self.sweep.start()
         for _ in range(2):
             self.site.clock.advance(EVERY)
-        self.assertEqual(len(self.living), 2)
+            self.assertEqual([one.what for one in self.site.store.asked], ['owners'])
+            self.site.settle()
         self.sweep.stop()
         self.site.clock.advance(EVERY)
-        self.assertEqual(len(self.living), 2)
+        self.assertEqual(self.site.store.asked, [])
