@@ -164,8 +164,11 @@ class Look:
         """Its turn in the line of a lock, if it waits for that alone."""
         if choice.outlook is None:
             return
-        firsts = first_in_the_way(choice.missing, choice.verdicts, choice.outlook.doubled)
         wanted = choice.outlook.wanted
+        if self._backlog.get(wanted.request.id) is None:  # another master has it by now, say
+            self._engine.lines.leave(wanted.request.id)
+            return
+        firsts = first_in_the_way(choice.missing, choice.verdicts, choice.outlook.doubled)
         shared = [] if note else shared_in_the_way(choice.missing, choice.verdicts, wanted)
         firsts = [] if note else firsts
         self._engine.lines.wait(wanted.request, builder.name, firsts, shared)

@@ -9,6 +9,8 @@ from support.distributor_site import Site
 from twisted.internet import defer
 from twisted.trial.unittest import SynchronousTestCase
 
+from buildbot_balancer.locks.group import WorkerGroupLock
+
 
 class Case(SynchronousTestCase):
     def make(self, workers=None, most=None, **settings):
@@ -93,6 +95,21 @@ class Hooks(Case):
         self.answer(1, said=False)
         self.assertEqual(len(self.distributor.parking), 0)
         self.assertNotIn(1, self.distributor.agenda)
+
+    def test_a_request_that_goes_while_it_is_looked_at_is_in_no_line(self):
+        """Nobody would look at it again, and what it is offered would be kept for it."""
+        self.make({'a': ['w1', 'w2'], 'b': ['w1']}, most={'w1': 2, 'w2': 1})
+        lock = WorkerGroupLock('h').access('counting')
+        self.site.use_lock('a', lock)
+        self.site.use_lock('b', lock)
+        self.site.submit(1, 'b')
+        self.ask(2)
+        self.site.submit(2, 'a')
+        self.assertEqual(len(self.site.asking[2]), 1)  # on w2, for the lock of w1 is held
+        self.site.queue.discard(2)
+        self.answer(2, said=False)
+        self.site.settle()
+        self.assertEqual(len(self.site.engine.lines), 0)
 
     def test_workers_that_a_reconfig_brings_while_it_is_looked_at_may_take_it(self):
         self.make({'a': ['w1'], 'b': ['w2']})
