@@ -119,19 +119,19 @@ class Membership:
         self._turn = defer.ensureDeferred(self._one_turn())
 
     async def _one_turn(self) -> None:
-        pause = self.lease / BEATS
+        in_a_lease = BEATS
         try:
             await self._begin_or_beat()
             self._complained = False
         except defer.CancelledError:  # it stops
             return
         except (BalancerError, defer.TimeoutError) as e:
-            pause = self.lease / RETRIES
+            in_a_lease = RETRIES
             self._complain(e)
         except Exception:
             failed(Failure(), 'the heartbeat of shared locks')
         if self._wanted:
-            self._beat_soon(pause)
+            self._beat_soon(self.lease / in_a_lease)
 
     def _complain(self, error: Exception) -> None:
         late = isinstance(error, defer.TimeoutError)

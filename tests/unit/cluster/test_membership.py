@@ -98,6 +98,16 @@ class Members(SynchronousTestCase):
         for _ in range(int(seconds / step)):
             self.reactor.advance(step)
 
+    def test_a_run_keeps_its_lease_and_the_next_one_has_the_new_one(self):
+        self.member.next_lease = LEASE / 10
+        self.begin()
+        self.assertEqual(self.store.asked[0], ('begin', 'm', 7, LEASE / 10))
+        self.advance(LEASE / 2, step=0.25)
+        self.assertEqual(self.ear.heard, [('began', 'run1')])  # never unsure
+        self.member.next_lease = LEASE
+        self.advance(LEASE / 2, step=0.25)
+        self.assertEqual(self.ear.heard, [('began', 'run1')])
+
     def test_it_asks_nothing_until_somebody_needs_it(self):
         self.advance(100)
         self.assertEqual((self.store.asked, self.member.is_sure), ([], False))
