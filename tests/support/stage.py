@@ -73,6 +73,11 @@ def single(plural: str, item: dict[str, Any]) -> Reply:
     return Reply.of(200, {plural: [item], 'meta': {}})
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client may leave in the middle; the captured output is the client's alone."""
+
+
 class Stage:
     """`replies`: by path, with what comes for all other paths in `other`."""
 
@@ -91,7 +96,7 @@ class Stage:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self._server = Server(('127.0.0.1', 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={'poll_interval': 0.01}, daemon=True

@@ -338,7 +338,7 @@ class PriorityMachine(SemaphoreMachine):
     order = 'priority'
 
 
-CASES = settings(max_examples=150, stateful_step_count=60, deadline=None)
+CASES = settings(max_examples=80, stateful_step_count=60, deadline=None)
 TestSemaphore = SemaphoreMachine.TestCase
 TestSemaphore.settings = CASES
 TestPriority = PriorityMachine.TestCase

@@ -113,5 +113,5 @@ class Events(LocksMachine):
         self.compare()
 
 
-Events.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Events.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestLocks = Events.TestCase

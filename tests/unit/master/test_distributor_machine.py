@@ -256,7 +256,7 @@ class ByWorker(Events):
 
 
 for machine in (Events, ByBuilder, ByWorker):
-    machine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestByRequest = Events.TestCase
 TestByBuilder = ByBuilder.TestCase
 TestByWorker = ByWorker.TestCase

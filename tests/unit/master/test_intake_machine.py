@@ -229,6 +229,6 @@ class SomeLost(Master):
 
 
 for machine in (NothingLost, SomeLost):
-    machine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+    machine.TestCase.settings = settings(max_examples=70, stateful_step_count=40, deadline=None)
 TestNothingLost = NothingLost.TestCase
 TestSomeLost = SomeLost.TestCase

@@ -198,4 +198,4 @@ def shown(shares: Any) -> list[tuple[int, Any]]:
 
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLedgerMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

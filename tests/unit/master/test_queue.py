@@ -225,7 +225,7 @@ class AgainstASortedList(RuleBasedStateMachine):
 
 
 AgainstASortedList.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
+    max_examples=70, stateful_step_count=40, deadline=None
 )
 TestAgainstASortedList = AgainstASortedList.TestCase
 

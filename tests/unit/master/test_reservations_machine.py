@@ -423,7 +423,7 @@ class CrowdMachine(ReservationsMachine):
     crowd = True
 
 
-CASES = settings(max_examples=350, stateful_step_count=40, deadline=None)
+CASES = settings(max_examples=150, stateful_step_count=40, deadline=None)
 # DEFECTS 1, 2 and 3 (see the unit tests of guards and lines) make it fail now and then.
 TestReservations = ReservationsMachine.TestCase
 TestReservations.settings = CASES

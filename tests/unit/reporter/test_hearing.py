@@ -223,5 +223,5 @@ class DrainPromise(RuleBasedStateMachine):
         assert self.hearing.listening or not self.hearing.hears
 
 
-DrainPromise.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+DrainPromise.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestDrainPromise = DrainPromise.TestCase
