@@ -8,6 +8,7 @@ ends something locks the row of its master first, so that it cannot come back in
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -46,8 +47,20 @@ class Leftovers:
     builds: frozenset[Unfinished] = frozenset()
     names: Mapping[int, str] = attrs.field(factory=dict)
 
+    def without(self, requests: Collection[int], builds: Collection[int]) -> Leftovers:
+        return Leftovers(
+            frozenset(one for one in self.claims if one.buildrequestid not in requests),
+            frozenset(one for one in self.builds if one.buildid not in builds),
+            self.names,
+        )
+
     def also_in(self, other: Leftovers) -> Leftovers:
         return Leftovers(self.claims & other.claims, self.builds & other.builds, self.names)
+
+    def and_of(self, other: Leftovers) -> Leftovers:
+        return Leftovers(
+            self.claims | other.claims, self.builds | other.builds, {**self.names, **other.names}
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -67,13 +80,24 @@ def living(connection: sa.Connection) -> set[int]:
 
 
 def find(connection: sa.Connection, model: Any, own: int) -> Leftovers:
-    masters, claims, builds = model.masters, model.buildrequest_claims, model.builds
-    requests = model.buildrequests
+    masters = model.masters
     alive = {own, *living(connection)}
     asked = sa.select(masters.c.id, masters.c.name).where(masters.c.active == 0)
     names = {one: name for one, name in connection.execute(asked) if one not in alive}
-    if not names:
-        return Leftovers()
+    return _of(connection, model, names) if names else Leftovers()
+
+
+def find_own(connection: sa.Connection, model: Any, own: int) -> Leftovers:
+    """What `own` has claimed and begun: what it knows nothing of was left by an earlier run, where
+    another master had called that one dead before it came back.
+    """
+    masters = model.masters
+    query = sa.select(masters.c.id, masters.c.name).where(masters.c.id == own)
+    return _of(connection, model, dict(tuple(row) for row in connection.execute(query)))
+
+
+def _of(connection: sa.Connection, model: Any, names: Mapping[int, str]) -> Leftovers:
+    claims, builds, requests = model.buildrequest_claims, model.builds, model.buildrequests
     claimed = (
         sa.select(claims.c.brid, claims.c.masterid, claims.c.claimed_at)
         .select_from(claims.join(requests, requests.c.id == claims.c.brid))
@@ -96,10 +120,10 @@ def find(connection: sa.Connection, model: Any, own: int) -> Leftovers:
 
 
 def unclaim(
-    connection: sa.Connection, model: Any, masterid: int, claims: Iterable[Claim]
+    connection: sa.Connection, model: Any, own: int, masterid: int, claims: Iterable[Claim]
 ) -> list[int]:
     """The requests of those claims that this very call has ended."""
-    if not _keep_dead(connection, model, masterid):
+    if masterid != own and not _keep_dead(connection, model, masterid):
         return []
     table, ended = model.buildrequest_claims, []
     for claim in sorted(claims, key=lambda one: one.buildrequestid):
@@ -113,9 +137,11 @@ def unclaim(
     return ended
 
 
-def finish(connection: sa.Connection, model: Any, build: Unfinished, at: int) -> Finished | None:
+def finish(
+    connection: sa.Connection, model: Any, own: int, build: Unfinished, at: int
+) -> Finished | None:
     """As Buildbot's housekeeping does; None where somebody else has. `at`: epoch seconds."""
-    if not _keep_dead(connection, model, build.masterid):
+    if build.masterid != own and not _keep_dead(connection, model, build.masterid):
         return None
     builds, steps, logs = model.builds, model.steps, model.logs
     runs = sa.and_(builds.c.id == build.buildid, builds.c.complete_at.is_(None))

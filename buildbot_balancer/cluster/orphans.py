@@ -22,6 +22,7 @@ from buildbot_balancer.cluster.leftovers import Unfinished
 from buildbot_balancer.errors import BalancerError
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
+from buildbot_balancer.master import compat
 from buildbot_balancer.tables.shared_transaction import Again
 from buildbot_balancer.tables.shared_transaction import alone
 
@@ -61,12 +62,21 @@ class Orphans:
         model, own = self._master.db.model, self._master.masterid
         try:
             found = await self._database.ask(leftovers.find, model, own)
+            claimed = await self._database.ask(leftovers.find_own, model, own)
+            found = found.and_of(claimed.without(*self._known()))
             before, self._found = self._found, found
             await self._end(found.also_in(before))
         except BalancerError as e:
             self._complain(str(e))
         else:
             self._problem = ''
+
+    def _known(self) -> tuple[set[int], set[int]]:
+        """Requests and builds that this master is about to build, or builds."""
+        builds = [build for _, _, build in compat.builds_going_on(self._master)]
+        requests = {one.id for build in builds for one in build.requests}
+        requests |= compat.requests_about_to_start(self._master)
+        return requests, {build.buildid for build in builds}
 
     def _next(self) -> None:
         if self._started:
@@ -93,8 +103,9 @@ class Orphans:
             claims = [one for one in left.claims if one.masterid == masterid]
             requests = [one for some in _batches(claims) for one in await self._unclaim(some)]
             if ended or requests:
+                run = 'an earlier run of ' if masterid == self._master.masterid else ''
                 say(
-                    f'master {name} is dead: {len(ended)} of its builds are ended as retry,'
+                    f'{run}master {name} is dead: {len(ended)} of its builds are ended as retry,'
                     f' {len(requests)} of its requests are given back'
                 )
 
@@ -123,7 +134,8 @@ class Orphans:
 
     async def _ask(self, work: Callable[..., Any], *args: Any) -> Any:
         """None where others were in the way: there is another look."""
-        answer = await self._database.ask(alone, work, self._master.db.model, *args)
+        model, own = self._master.db.model, self._master.masterid
+        answer = await self._database.ask(alone, work, model, own, *args)
         return None if answer is Again.TRY else answer
 
     def _complain(self, problem: str) -> None:

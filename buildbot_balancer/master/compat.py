@@ -116,6 +116,11 @@ def builds_going_on(master: Any) -> Iterator[tuple[str, Any, Any]]:
                 yield build.workername, build.workerforbuilder, build
 
 
+def requests_about_to_start(master: Any) -> set[int]:
+    """Their builds are not counted among those of their builders yet."""
+    return set(master.botmaster._starting_brid_to_cancel)  # noqa: SLF001
+
+
 def all_workers(master: Any) -> list[Any]:
     return list(master.workers.workers.values())
 

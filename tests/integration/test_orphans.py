@@ -164,6 +164,17 @@ class Requests(Case):
         self.assertEqual((await self.claim_of(one, request), self.said), (self.dead, []))
 
     @async_to_deferred
+    async def test_what_an_earlier_run_of_the_same_master_had_claimed_is_given_back(self) -> None:
+        one = await self.begin_one()
+        self.dead = one.masterid  # another one had called it dead before it came back
+        running = await self.request_of(one)
+        await self.started(1)
+        request = await self.claimed(one)
+        await self.looks(one)
+        self.assertEqual(self.said, [request])
+        self.assertEqual(await self.claim_of(one, running), one.masterid)
+
+    @async_to_deferred
     async def test_what_a_master_claims_that_lives_is_left_alone(self) -> None:
         one, two = await self.begin_two()
         request = await self.request_of(one)

@@ -80,10 +80,10 @@ class Leftovers:
         return self.do(leftovers.find, Model, OWN)
 
     def unclaim(self):
-        return self.do(alone, leftovers.unclaim, Model, DEAD, self.claims)
+        return self.do(alone, leftovers.unclaim, Model, OWN, DEAD, self.claims)
 
     def finish(self):
-        return self.do(alone, leftovers.finish, Model, self.build, 1000)
+        return self.do(alone, leftovers.finish, Model, OWN, self.build, 1000)
 
     @property
     def claims(self):
@@ -105,6 +105,14 @@ class Leftovers:
         found = self.find()
         self.assertEqual((found.claims, found.builds), ({*self.claims}, {self.build}))
         self.assertEqual(found.names, {DEAD: 'm3'})
+
+    def test_what_an_earlier_run_of_ours_has_left_is_found_and_ended(self):
+        found = self.do(leftovers.find_own, Model, OWN)
+        self.assertEqual({one.buildrequestid for one in found.claims}, {10 * OWN})
+        self.assertEqual({one.buildid for one in found.builds}, {OWN})
+        self.assertEqual(found.without({10 * OWN}, {OWN}).claims, frozenset())
+        given = self.do(alone, leftovers.unclaim, Model, OWN, OWN, found.claims)
+        self.assertEqual((given, self.claimed()), ([10 * OWN], {10 * LIVE, 10 * DEAD}))
 
     def test_a_request_that_is_complete_is_none(self):
         self.change(Model.buildrequests, Model.buildrequests.c.id == 10 * DEAD, complete=1)
