@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import pytest
 from support.cluster import ClusterCase
 
 
+@pytest.mark.slow  # shared locks and shared sight have three masters in `make test`
 class ThreeMasters(ClusterCase):
     def test_sixty_requests_are_built_once_each_also_when_a_master_is_killed(self) -> None:
         self.serve(seconds=0.1)
