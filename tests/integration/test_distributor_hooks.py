@@ -144,7 +144,7 @@ class Limited(DistributorCase):
         for _ in range(4):
             self.let_all_go()
             await self.stays(lambda: self.count() <= 2, 0.2)
-        await self.until(lambda: not self.count())
+        await self.until(lambda: self.let_all_go() or not self.count())
         self.assertEqual(len(await self.order()), 5)
 
     def count(self) -> int:
