@@ -151,16 +151,7 @@ def _granted(
     lines: Rows,
 ) -> Taken:
     rows = [
-        {
-            'lock_id': lock,
-            'owner': ask.owner,
-            'incarnation': ask.incarnation,
-            'mode': want.mode,
-            'units': want.count,
-            'token': tokens[lock] + 1,
-            'granted_at': lease.now,
-        }
-        for lock, want in ask.wants.items()
+        {**row, 'token': tokens[row['lock_id']] + 1, 'granted_at': lease.now} for row in _rows(ask)
     ]
     shared_units.insert(connection, rows)
     shared_locks.count_grants(connection, list(ask.wants))
@@ -180,20 +171,30 @@ def _wait(connection: sa.Connection, ask: Ask, asking: Party, lines: Rows, now: 
         shared_waiters.delete(connection, ask.incarnation, [ask.owner])
     rows = [
         {
-            'lock_id': lock,
-            'owner': ask.owner,
-            'incarnation': ask.incarnation,
-            'mode': want.mode,
-            'units': want.count,
-            'most': want.limit,
+            **row,
+            'most': ask.wants[row['lock_id']].limit,
             'waiting_since': asking.since,
             'asked_at': now,
             'priority': ask.priority,
             'running': int(ask.running),
         }
-        for lock, want in ask.wants.items()
+        for row in _rows(ask)
     ]
     shared_waiters.insert(connection, rows)
+
+
+def _rows(ask: Ask) -> list[dict[str, Any]]:
+    """What a unit and a waiter have in common, for each lock."""
+    return [
+        {
+            'lock_id': lock,
+            'owner': ask.owner,
+            'incarnation': ask.incarnation,
+            'mode': want.mode,
+            'units': want.count,
+        }
+        for lock, want in ask.wants.items()
+    ]
 
 
 def _waits_alike(rows: Rows, ask: Ask) -> bool:
