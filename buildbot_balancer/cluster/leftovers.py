@@ -17,6 +17,8 @@ import attrs
 import sqlalchemy as sa
 from buildbot.process.results import RETRY
 
+from buildbot_balancer.master import buildrows
+from buildbot_balancer.master.buildrows import Finished
 from buildbot_balancer.tables import seen
 from buildbot_balancer.tables import shared_leases
 from buildbot_balancer.tables.clock import now
@@ -41,35 +43,36 @@ class Unfinished:
 
 @attrs.frozen
 class Leftovers:
-    """`names`: of the dead masters, by id."""
+    """`names`: of the dead masters, by id. `buildsets`: all requests of which are complete."""
 
     claims: frozenset[Claim] = frozenset()
     builds: frozenset[Unfinished] = frozenset()
     names: Mapping[int, str] = attrs.field(factory=dict)
+    buildsets: frozenset[int] = frozenset()
 
     def without(self, requests: Collection[int], builds: Collection[int]) -> Leftovers:
         return Leftovers(
             frozenset(one for one in self.claims if one.buildrequestid not in requests),
             frozenset(one for one in self.builds if one.buildid not in builds),
             self.names,
+            self.buildsets,
         )
 
     def also_in(self, other: Leftovers) -> Leftovers:
-        return Leftovers(self.claims & other.claims, self.builds & other.builds, self.names)
+        return Leftovers(
+            self.claims & other.claims,
+            self.builds & other.builds,
+            self.names,
+            self.buildsets & other.buildsets,
+        )
 
     def and_of(self, other: Leftovers) -> Leftovers:
         return Leftovers(
-            self.claims | other.claims, self.builds | other.builds, {**self.names, **other.names}
+            self.claims | other.claims,
+            self.builds | other.builds,
+            {**self.names, **other.names},
+            self.buildsets | other.buildsets,
         )
-
-
-@attrs.frozen(kw_only=True)
-class Finished:
-    """What has ended with a build."""
-
-    buildid: int
-    steps: tuple[int, ...] = ()
-    logs: tuple[int, ...] = ()
 
 
 def living(connection: sa.Connection) -> set[int]:
@@ -80,43 +83,85 @@ def living(connection: sa.Connection) -> set[int]:
 
 
 def find(connection: sa.Connection, model: Any, own: int) -> Leftovers:
+    """Of masters that are dead."""
     masters = model.masters
     alive = {own, *living(connection)}
     asked = sa.select(masters.c.id, masters.c.name).where(masters.c.active == 0)
     names = {one: name for one, name in connection.execute(asked) if one not in alive}
-    return _of(connection, model, names) if names else Leftovers()
+    claims = _claims(connection, model, names) if names else frozenset()
+    # builds are not indexed by their end: those of masters that have left nothing are not read
+    some = {one.masterid for one in claims}
+    return Leftovers(claims, _builds(connection, model, some), names)
 
 
 def find_own(connection: sa.Connection, model: Any, own: int) -> Leftovers:
     """What `own` has claimed and begun: what it knows nothing of was left by an earlier run, where
-    another master had called that one dead before it came back.
+    another master had called that one dead before it came back, or by a database that failed.
+    Reads all builds of the master.
     """
     masters = model.masters
     query = sa.select(masters.c.id, masters.c.name).where(masters.c.id == own)
-    return _of(connection, model, dict(tuple(row) for row in connection.execute(query)))
+    names = dict(tuple(row) for row in connection.execute(query))
+    claims, builds = _claims(connection, model, names), _builds(connection, model, names)
+    return Leftovers(claims, builds, names, _buildsets(connection, model))
 
 
-def _of(connection: sa.Connection, model: Any, names: Mapping[int, str]) -> Leftovers:
-    claims, builds, requests = model.buildrequest_claims, model.builds, model.buildrequests
-    claimed = (
+def _claims(connection: sa.Connection, model: Any, masters: Iterable[int]) -> frozenset[Claim]:
+    claims, requests = model.buildrequest_claims, model.buildrequests
+    query = (
         sa.select(claims.c.brid, claims.c.masterid, claims.c.claimed_at)
         .select_from(claims.join(requests, requests.c.id == claims.c.brid))
-        .where(claims.c.masterid.in_(names), requests.c.complete == 0)
+        .where(claims.c.masterid.in_(masters), requests.c.complete == 0)
     )
-    unfinished = sa.select(builds.c.id, builds.c.masterid).where(
-        builds.c.masterid.in_(names), builds.c.complete_at.is_(None)
+    return frozenset(
+        Claim(buildrequestid=request, masterid=master, claimed_at=at)
+        for request, master, at in connection.execute(query)
     )
-    return Leftovers(
-        frozenset(
-            Claim(buildrequestid=request, masterid=master, claimed_at=at)
-            for request, master, at in connection.execute(claimed)
-        ),
-        frozenset(
-            Unfinished(buildid=build, masterid=master)
-            for build, master in connection.execute(unfinished)
-        ),
-        names,
+
+
+def _builds(connection: sa.Connection, model: Any, masters: Iterable[int]) -> frozenset[Unfinished]:
+    builds, some = model.builds, list(masters)
+    query = sa.select(builds.c.id, builds.c.masterid).where(
+        builds.c.masterid.in_(some), builds.c.complete_at.is_(None)
     )
+    return frozenset(
+        Unfinished(buildid=build, masterid=master)
+        for build, master in (connection.execute(query) if some else ())
+    )
+
+
+def _buildsets(connection: sa.Connection, model: Any) -> frozenset[int]:
+    """Open ones of which each request is complete."""
+    buildsets, requests = model.buildsets, model.buildrequests
+    of_it = requests.c.buildsetid == buildsets.c.id
+    query = sa.select(buildsets.c.id).where(
+        buildsets.c.complete == 0,
+        sa.exists().where(of_it),
+        ~sa.exists().where(of_it, requests.c.complete == 0),
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def built(
+    connection: sa.Connection, model: Any, own: int, masterid: int, claims: Iterable[Claim]
+) -> dict[int, int]:
+    """The results of those requests whose build came to its end, by request: only that they are
+    complete was not written.
+    """
+    if masterid != own and not _keep_dead(connection, model, masterid):
+        return {}
+    builds, found = model.builds, {}
+    for claim in claims:
+        query = sa.select(builds.c.results).where(
+            builds.c.buildrequestid == claim.buildrequestid,
+            builds.c.masterid == masterid,
+            builds.c.started_at >= claim.claimed_at,
+            builds.c.complete_at.is_not(None),
+        )
+        last = connection.execute(query.order_by(builds.c.id.desc()).limit(1)).scalar()
+        if last is not None and last != RETRY:
+            found[claim.buildrequestid] = last
+    return found
 
 
 def unclaim(
@@ -140,22 +185,10 @@ def unclaim(
 def finish(
     connection: sa.Connection, model: Any, own: int, build: Unfinished, at: int
 ) -> Finished | None:
-    """As Buildbot's housekeeping does; None where somebody else has. `at`: epoch seconds."""
+    """None where somebody else has, or must. `at`: epoch seconds."""
     if build.masterid != own and not _keep_dead(connection, model, build.masterid):
         return None
-    builds, steps, logs = model.builds, model.steps, model.logs
-    runs = sa.and_(builds.c.id == build.buildid, builds.c.complete_at.is_(None))
-    over = sa.update(builds).where(runs).values(complete_at=at, results=RETRY)
-    if not connection.execute(over).rowcount:
-        return None
-    query = sa.select(steps.c.id).where(steps.c.buildid == build.buildid, steps.c.results.is_(None))
-    open_steps = list(connection.execute(query).scalars())
-    query = sa.select(logs.c.id).where(logs.c.stepid.in_(open_steps), logs.c.complete == 0)
-    open_logs = list(connection.execute(query).scalars())
-    connection.execute(sa.update(logs).where(logs.c.id.in_(open_logs)).values(complete=1))
-    ended = sa.update(steps).where(steps.c.id.in_(open_steps))
-    connection.execute(ended.values(complete_at=at, results=RETRY, hidden=0))
-    return Finished(buildid=build.buildid, steps=tuple(open_steps), logs=tuple(open_logs))
+    return buildrows.finish(connection, model, build.buildid, RETRY, at)
 
 
 def _keep_dead(connection: sa.Connection, model: Any, masterid: int) -> bool:

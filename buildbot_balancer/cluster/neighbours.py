@@ -2,7 +2,8 @@
 """Neighbours: what the masters on one database know of each other, their locks aside.
 
 A master that is alone (``multiMaster`` is not set) looks once a minute whether something that was
-said could not be kept, in memory; all else is for several.
+said could not be kept, in memory, and for what it has lost when its database failed; all else is
+for several.
 """
 
 from __future__ import annotations
@@ -73,19 +74,19 @@ class Neighbours:
         """At each reconfig."""
         if not self._started:
             return
+        self._orphans.start()
         if self.are_there:
             await self._published.start()
-            self._orphans.start()
         else:
             await self._leave()
 
     async def stop(self) -> None:
         self._started = False
         await self._hearing.stop()
+        await self._orphans.stop()
         await self._leave()
 
     async def _leave(self) -> None:
-        await self._orphans.stop()
         await self._published.stop()
         self._seen.forget()
 

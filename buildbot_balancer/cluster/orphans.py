@@ -3,6 +3,7 @@
 
 Buildbot's expiry ends the builds, unless the master that does so dies meanwhile, and leaves the
 claims for ever. What is found in two looks is ended, by one master: the database says by which.
+In the same way this master finds what it has lost itself when its database failed.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from twisted.internet import defer
 
 from buildbot_balancer.cluster import leftovers
 from buildbot_balancer.cluster.leftovers import Claim
-from buildbot_balancer.cluster.leftovers import Finished
 from buildbot_balancer.cluster.leftovers import Leftovers
 from buildbot_balancer.cluster.leftovers import Unfinished
 from buildbot_balancer.errors import BalancerError
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
+from buildbot_balancer.master import buildrows
 from buildbot_balancer.master import compat
+from buildbot_balancer.master.trouble import Trouble
 from buildbot_balancer.tables.shared_transaction import Again
 from buildbot_balancer.tables.shared_transaction import alone
 
 EVERY = 30.0  # seconds between two looks
+OWN = 3  # looks at what is this master's own, after its start and after its database has failed
 
 
 class Orphans:
-    """`random()`: 0 to 1."""
+    """`random()`: 0 to 1. A master that is alone looks only after its database has failed."""
 
     def __init__(
         self, master: Any, reactor: Any, database: Any, random: Callable[[], float]
@@ -44,26 +47,42 @@ class Orphans:
         self._timer: Any = None
         self._going: defer.Deferred[None] | None = None
         self._started = False
+        self._own_looks = 0  # that are to come
+        self._trouble = Trouble(master, reactor, self._look_at_own)
 
     def start(self) -> None:
         if not self._started:
             self._started = True
+            self._trouble.start()
+            self._own_looks = OWN
+        if self._timer is None and self._going is None:
             self._next()
 
     async def stop(self) -> None:
         self._started = False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._trouble.stop()
+        self._cancel()
         if self._going is not None:
             await self._going
 
+    def _look_at_own(self) -> None:
+        self._own_looks = OWN
+        if self._timer is None and self._going is None:
+            self._next()
+
+    @property
+    def _own(self) -> int:
+        return int(self._master.masterid)
+
     async def look(self) -> None:
         """Ends what was there at the last look, too."""
-        model, own = self._master.db.model, self._master.masterid
+        model, own = self._master.db.model, self._own
         try:
             found = await self._database.ask(leftovers.find, model, own)
-            claimed = await self._database.ask(leftovers.find_own, model, own)
-            found = found.and_of(claimed.without(*self._known()))
+            if self._own_looks:
+                mine = await self._database.ask(leftovers.find_own, model, own)
+                found = found.and_of(mine.without(*self._known()))
+                self._own_looks -= 1
             before, self._found = self._found, found
             await self._end(found.also_in(before))
         except BalancerError as e:
@@ -73,17 +92,23 @@ class Orphans:
 
     def _known(self) -> tuple[set[int], set[int]]:
         """Requests and builds that this master is about to build, or builds."""
-        builds = [build for _, _, build in compat.builds_going_on(self._master)]
+        builds = [build for _, _, build in compat.builds_in_place(self._master)]
         requests = {one.id for build in builds for one in build.requests}
         requests |= compat.requests_about_to_start(self._master)
         return requests, {build.buildid for build in builds}
 
     def _next(self) -> None:
-        if self._started:
+        if self._started and (self._master.config.multiMaster or self._own_looks):
             wait = EVERY * (0.75 + self._random() / 2)
             self._timer = self._reactor.callLater(wait, self._begin)
 
+    def _cancel(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
     def _begin(self) -> None:
+        self._timer = None
         going: defer.Deferred[None] = defer.Deferred()
         self._going = going
         done = defer.ensureDeferred(self.look())
@@ -97,16 +122,21 @@ class Orphans:
 
     async def _end(self, left: Leftovers) -> None:
         """The builds first: their requests may start anew as soon as they are given back."""
+        for buildset in sorted(left.buildsets):
+            await self._master.data.updates.maybeBuildsetComplete(buildset)
         for masterid, name in sorted(left.names.items()):
             builds = [one for one in left.builds if one.masterid == masterid]
             ended = [build for build in builds if await self._finish(build)]
             claims = [one for one in left.claims if one.masterid == masterid]
+            complete = [one for some in _batches(claims) for one in await self._complete(some)]
+            claims = [one for one in claims if one.buildrequestid not in complete]
             requests = [one for some in _batches(claims) for one in await self._unclaim(some)]
-            if ended or requests:
-                run = 'an earlier run of ' if masterid == self._master.masterid else ''
+            if ended or complete or requests:
+                whose = 'this master has' if masterid == self._own else f'master {name}, dead, has'
                 say(
-                    f'{run}master {name} is dead: {len(ended)} of its builds are ended as retry,'
-                    f' {len(requests)} of its requests are given back'
+                    f'{whose} left behind: {len(ended)} builds, ended as retry;'
+                    f' {len(complete)} requests that were built, complete now;'
+                    f' {len(requests)} requests, given back'
                 )
 
     async def _finish(self, build: Unfinished) -> bool:
@@ -114,17 +144,15 @@ class Orphans:
         finished = await self._ask(leftovers.finish, build, at)
         if finished is None:
             return False
-        await self._tell_of(finished)
+        await buildrows.tell(self._master, finished)
         return True
 
-    async def _tell_of(self, finished: Finished) -> None:
-        """As Buildbot tells of them."""
-        types = self._master.data.rtypes
-        for log in finished.logs:
-            await types.log.generateEvent(log, 'finished')
-        for step in finished.steps:
-            await types.step.generateEvent(step, 'finished')
-        await types.build.generateEvent(finished.buildid, 'finished')
+    async def _complete(self, claims: list[Claim]) -> set[int]:
+        """Those whose build came to its end."""
+        results = await self._ask(leftovers.built, claims[0].masterid, claims) or {}
+        for request, result in results.items():
+            await self._master.data.updates.completeBuildRequests([request], result)
+        return set(results)
 
     async def _unclaim(self, claims: list[Claim]) -> list[int]:
         requests: list[int] = await self._ask(leftovers.unclaim, claims[0].masterid, claims) or []
@@ -134,7 +162,7 @@ class Orphans:
 
     async def _ask(self, work: Callable[..., Any], *args: Any) -> Any:
         """None where others were in the way: there is another look."""
-        model, own = self._master.db.model, self._master.masterid
+        model, own = self._master.db.model, self._own
         answer = await self._database.ask(alone, work, model, own, *args)
         return None if answer is Again.TRY else answer
 

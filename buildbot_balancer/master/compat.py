@@ -17,6 +17,8 @@ from buildbot.worker.protocols import null
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
+NEXT_STEP = '_start_next_step_impl'  # runs one step of a Build; what it raises, nobody hears
+
 
 def unclaimed(brdicts: Any) -> list[Any]:
     """The list in what a chooser has fetched: a ListResult on 4.3, a plain list on main."""
@@ -103,17 +105,22 @@ def has_begun(build: Any) -> bool:
     return bool(build.finished or build.currentStep is not None or build.executedSteps)
 
 
-def builds_going_on(master: Any) -> Iterator[tuple[str, Any, Any]]:
+def builds_in_place(master: Any) -> Iterator[tuple[str, Any, Any]]:
     """(worker's name, WorkerForBuilder, Build) of all builds, also of builders that have left the
-    config while they run.
+    config while they run, and those that are finished and still have their places.
     """
     builders = set(master.botmaster.builders.values())
     for worker in all_workers(master):
         builders.update(wfb.builder for wfb in worker.workerforbuilders.values())
     for builder in builders:
         for build in builder.building:
-            if build.workerforbuilder is not None and not build.finished:
+            if build.workerforbuilder is not None:
                 yield build.workername, build.workerforbuilder, build
+
+
+def builds_going_on(master: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Those that are not finished."""
+    return (one for one in builds_in_place(master) if not one[2].finished)
 
 
 def requests_about_to_start(master: Any) -> set[int]:
@@ -180,8 +187,10 @@ def was_forgotten(build: Any) -> bool:
     )
 
 
-def end_abandoned(build: Any) -> defer.Deferred[Any]:
-    """A build whose ``startBuild`` has come to its end without a step."""
+def end_abandoned(build: Any, *, quarantine: bool = True) -> defer.Deferred[Any]:
+    """A build whose ``startBuild`` has come to its end without a step. `quarantine`: the worker may
+    be why.
+    """
     if build.buildid is not None:
         cancelled = build.stopped and build.results != RETRY  # not by a lost connection
         results = CANCELLED if cancelled else RETRY
@@ -194,10 +203,33 @@ def end_abandoned(build: Any) -> defer.Deferred[Any]:
     for request in build.requests:
         build.builder.botmaster.remove_in_progress_buildrequest(request.id)
     wfb = build.workerforbuilder
-    if wfb.worker is not None:
+    if quarantine and wfb.worker is not None:
         wfb.worker.putInQuarantine()  # as Buildbot does when a build cannot be prepared
     wfb.buildFinished()
     return defer.maybeDeferred(build.builder.buildFinished, build, wfb)
+
+
+def is_in_place(build: Any) -> bool:
+    """It has its worker, and its requests are neither complete nor given back."""
+    return build in build.builder.building
+
+
+def release_place(build: Any) -> None:
+    """What ``Build.buildFinished`` does once the end is written."""
+    if not is_in_place(build):
+        return
+    wfb = build.workerforbuilder
+    wfb.buildFinished()
+    build.builder.buildFinished(build, wfb)
+    build._tryScheduleBuildsAfterLockUnlock(build_finished=True)  # noqa: SLF001  as it does
+
+
+def stop_command(build: Any, why: str) -> defer.Deferred[Any]:
+    """Of a step that nobody waits for any more, where one still runs on the worker."""
+    command = getattr(build.currentStep, 'cmd', None)
+    if command is None or not getattr(command, 'active', False):
+        return defer.succeed(None)
+    return defer.maybeDeferred(command.interrupt, why)
 
 
 def end_as_retry(build: Any) -> defer.Deferred[Any]:

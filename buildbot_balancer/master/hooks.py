@@ -10,6 +10,7 @@ the receivers on connections (link.py):
 - ``builder.getAvailableWorkers``: no chooser finds a worker for a builder that is paused;
 - ``builder.maybeStartBuild``: the last look, in the same turn in which the build starts;
 - ``wfb.buildStarted`` for the time of a start, and ``build.startBuild``: starts.py;
+- ``build.buildFinished`` and what runs a step of a build: endings.py;
 - ``isAvailable`` and ``claim`` of Buildbot's own real locks: guards.py;
 - ``claim``, ``release`` and the waits of the same, ``botmaster.getLockByID`` and a WorkerLock's
   ``getLockForWorker``: witness.py and reallocks.py, for who holds and waits since when;
@@ -26,6 +27,7 @@ from twisted.internet import defer
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.complaints import Complaints
+from buildbot_balancer.master.endings import Endings
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.overlays import Overlays
 from buildbot_balancer.master.pauses import Pauses
@@ -44,6 +46,7 @@ class Hooks:
         complaints: Complaints,
         reservations: Reservations,
         pauses: Pauses,
+        endings: Endings,
         on_started: Callable[[list[Any]], None],
     ) -> None:
         self._master = master
@@ -52,7 +55,8 @@ class Hooks:
         self._on_started = on_started
         self._reservations = reservations
         self._pauses = pauses
-        self._starts = Starts(reservations)
+        self._endings = endings
+        self._starts = Starts(reservations, endings)
         self._worker_locks = WorkerLocks(reservations)
         self._overlays = Overlays()
 
@@ -66,6 +70,8 @@ class Hooks:
             self.guard_builder(builder)
         # what has left the config keeps its guards until its last build has ended
         going_on = list(compat.builds_going_on(self._master))
+        for *_, build in going_on:
+            self._endings.watch(build)
         at_work = [wfb.worker for _, wfb, _ in going_on] + [build.builder for *_, build in going_on]
         brd = self._master.botmaster.brd
         current = {id(one) for one in (*workers, *builders, *at_work, brd)}

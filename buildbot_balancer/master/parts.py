@@ -22,6 +22,7 @@ from buildbot_balancer.master.database import Database
 from buildbot_balancer.master.deadline import Deadline
 from buildbot_balancer.master.distribution import Distribution
 from buildbot_balancer.master.durations import Durations
+from buildbot_balancer.master.endings import Endings
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.exchange import Exchange
 from buildbot_balancer.master.experience import Experience
@@ -61,6 +62,7 @@ class Parts:
     hours: Hours
     link: Link
     healer: Healer
+    endings: Endings
     deadline: Deadline
     remaining: Remaining
     pauses: Pauses
@@ -144,6 +146,7 @@ class Parts:
         await self.cluster.stop()  # after all that reserves and lines up
         self.releases.stop()
         self.healer.stop()
+        self.endings.stop()
         self.deadline.stop()
         self.recorder.stop()
         self.engine.fleet.stop()
@@ -162,7 +165,10 @@ def assemble(master: Any, reactor: Any) -> Parts:
     engine = Engine(master, reactor, fleet, wakes, releases)
     engine.decisions.told = exchange.decided
     pauses = Pauses(reactor, exchange.builder_changed)
-    hooks = Hooks(master, fleet, engine.complaints, engine.reservations, pauses, exchange.started)
+    endings = Endings(master, reactor)
+    hooks = Hooks(
+        master, fleet, engine.complaints, engine.reservations, pauses, endings, exchange.started
+    )
     distribution = Distribution(
         master, reactor, engine, releases, hooks.guard_place, pauses.is_paused
     )
@@ -190,6 +196,7 @@ def assemble(master: Any, reactor: Any) -> Parts:
         hours=Hours(),
         link=Link(master, reactor, fleet, exchange.reported),
         healer=Healer(reactor, fleet.builds),
+        endings=endings,
         deadline=Deadline(reactor, fleet.builds, fleet.heard_of),
         remaining=Remaining(
             reactor, fleet.builds, Durations(master), fleet.heard_of, exchange.more_known

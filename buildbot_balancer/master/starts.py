@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
+from buildbot_balancer.master.endings import Endings
 from buildbot_balancer.master.overlays import Overlays
 from buildbot_balancer.master.reservations import Reservation
 from buildbot_balancer.master.reservations import Reservations
@@ -30,8 +31,9 @@ class Starts:
     connection fails, before its first step: its place stays taken, its request claimed.
     """
 
-    def __init__(self, reservations: Reservations) -> None:
+    def __init__(self, reservations: Reservations, endings: Endings) -> None:
         self._reservations = reservations
+        self._endings = endings
 
     def start(
         self, stock: Callable[..., Any], reservation: Reservation, wfb: Any, breqs: list[Any]
@@ -60,6 +62,7 @@ class Starts:
 
     def _bind(self, reservation: Reservation, build: Any) -> None:
         self._reservations.bind(reservation, build)
+        self._endings.watch(build)
         stock = build.startBuild
 
         def start_build(wfb: Any) -> defer.Deferred[Any]:
@@ -74,7 +77,8 @@ class Starts:
             self._reservations.started(reservation)
         elif build.stopped or isinstance(result, Failure):
             say(f'a build of {build.builder.name} was given up while it started; it is ended')
-            compat.end_abandoned(build).addErrback(failed, 'while ending a build that was given up')
+            ended = self._endings.abandoned(build, result)
+            ended.addErrback(failed, 'while ending a build that was given up')
         return result
 
 

@@ -52,6 +52,11 @@ class Database:
         with engine.connect() as connection:
             return list(connection.execute(sa.text(statement)))
 
+    def execute(self, statement: str) -> None:
+        engine = sa.create_engine(self.url(), poolclass=sa.pool.NullPool)
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement))
+
     def start(self) -> None:
         """On the port that it had before, if it had one."""
         if self.port:

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.distribution import Distribution
+from buildbot_balancer.master.endings import Endings
 from buildbot_balancer.master.engine import Engine
 from buildbot_balancer.master.fleet import Fleet
 from buildbot_balancer.master.hooks import Hooks
@@ -163,6 +164,7 @@ class Site:
             self.engine.complaints,
             self.engine.reservations,
             Pauses(clock, lambda builder: None),
+            Endings(master, clock),
             self.engine.started,
         )
         distribution = Distribution(
