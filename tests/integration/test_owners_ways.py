@@ -30,7 +30,7 @@ class Desktop:
     name = 'desktop'
     sees_screens = True
     def look(self, now):
-        return [Use(seconds=5000.0)]
+        return [Use(seconds=40.0)]  # less than the machine is up
 
 session.sources = lambda: [Desktop()]
 idle_helper.command()
@@ -134,6 +134,6 @@ class Machine(SynchronousTestCase):
 
         def idle():
             known = status.load(self.basedir)
-            return known is not None and known.idle is not None and 4000 < known.idle < 6000
+            return known is not None and known.idle is not None and 30 < known.idle < 80
 
         until(idle, why=lambda: f'{status.load(self.basedir)}')

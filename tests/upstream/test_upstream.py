@@ -105,6 +105,7 @@ class UpstreamTests(SynchronousTestCase):
     def test_the_locks_pass_the_integration_tests_of_locks(self):
         self.assertEqual(self.surprises('locks', LOCKS_ON_A_MASTER), {})
 
+    @pytest.mark.slow
     def test_the_chooser_passes_the_integration_tests_of_locks(self):
         self.assertEqual(self.surprises('chooser', LOCKS_ON_A_MASTER), {})
 

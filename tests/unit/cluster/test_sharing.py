@@ -12,7 +12,8 @@ from support.shared_site import units
 from twisted.internet import defer
 from twisted.trial.unittest import SynchronousTestCase
 
-from buildbot_balancer.cluster import sharing
+from buildbot_balancer.cluster import asking
+from buildbot_balancer.cluster import bids
 from buildbot_balancer.cluster.want import LockKey
 from buildbot_balancer.cluster.want import Want
 
@@ -87,7 +88,7 @@ class Asking(SharingCase):
         self.store.other_gives_back()
         self.site.settle()
         self.assertFalse(step.has)
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.site.settle()
         self.assertTrue(step.has)
 
@@ -141,13 +142,13 @@ class Asking(SharingCase):
 
     def test_of_a_long_line_few_stand_in_the_one_of_the_database(self) -> None:
         self.store.other_takes('x', Want('a'))
-        for number in range(3 * sharing.WINDOW):
+        for number in range(3 * bids.WINDOW):
             self.site.request(number, ('a', units()))
         self.site.settle()
-        self.assertEqual(len(self.store.waiting), sharing.WINDOW)
+        self.assertEqual(len(self.store.waiting), bids.WINDOW)
 
     def test_all_of_a_long_line_are_served_in_turn(self) -> None:
-        requests = [self.site.request(n, ('a', units())) for n in range(3 * sharing.WINDOW)]
+        requests = [self.site.request(n, ('a', units())) for n in range(3 * bids.WINDOW)]
         for request in requests:
             self.site.settle()
             self.site.turn(6.0)
@@ -160,7 +161,7 @@ class Asking(SharingCase):
         step = self.site.step(('a', units()))
         self.site.turn()
         self.store.answer(how='failed')
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.site.settle()
         self.assertTrue(step.has)
 
@@ -168,7 +169,7 @@ class Asking(SharingCase):
         step = self.site.step(('a', units()))
         self.site.turn()
         self.store.answer(how='unheard')
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.site.settle()
         self.assertTrue(step.has)
         self.assertEqual(len(self.store.units), 1)
@@ -219,7 +220,7 @@ class GoingAway(SharingCase):
         self.site.leave(request)
         self.site.line_up(request)
         self.site.settle()
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.site.settle()
         self.assertTrue(self.site.is_free_for(request))
         self.assertEqual(len(self.held()), 1)
@@ -294,7 +295,7 @@ class Several(SharingCase):
         self.site.settle()
         self.assertEqual(self.held(), ['x'])
         self.store.other_gives_back()
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.site.settle()
         self.assertTrue(self.site.is_free_for(request))
 
@@ -332,7 +333,7 @@ class TheLease(SharingCase):
         self.site.settle()
         self.assertFalse(step.has)
         self.site.lease.sure = True
-        self.site.turn(2 * sharing.POLL)
+        self.site.turn(2 * asking.POLL)
         self.assertTrue(step.has)
 
     def test_what_was_in_hand_when_it_was_lost_is_asked_for_anew(self) -> None:
