@@ -16,9 +16,8 @@ from support.servers import Server
 from support.servers import find
 
 FOLDERS = ('usr/lib/postgresql/*/bin', 'usr/local/pgsql/bin')
-QUICK = ('fsync=off', 'full_page_writes=off', 'listen_addresses=')  # nothing has to survive
-
-
+LOCAL = ('listen_addresses=',)
+QUICK = ('fsync=off', 'full_page_writes=off')  # nothing has to survive
 PROGRAMS = ('initdb', 'postgres')
 
 
@@ -32,16 +31,16 @@ def problem() -> str:
     return ''
 
 
-def fresh_database() -> str:
-    """The URL of a new, empty database."""
-    server = _server()
+def fresh_database(*options: str) -> str:
+    """The URL of a new, empty database; `options` of its server instead of the quick ones."""
+    server = _server(options or QUICK)
     where = {'host': str(server.folder)}
     url = sa.engine.URL.create('postgresql+psycopg2', USER, database='postgres', query=where)
     return server.fresh(url).render_as_string(hide_password=False)
 
 
-@functools.lru_cache(maxsize=1)
-def _server() -> Server:
+@functools.cache
+def _server(options: tuple[str, ...]) -> Server:
     initdb, postgres = (str(find(name, *FOLDERS)) for name in PROGRAMS)
 
     def prepare(folder: Path, who: dict[str, Any]) -> None:
@@ -50,7 +49,7 @@ def _server() -> Server:
         subprocess.run(command, check=True, capture_output=True, cwd=folder, **who)
 
     def command(folder: Path) -> list[str]:
-        options = [part for option in QUICK for part in ('-c', option)]
-        return [postgres, '-D', str(folder / 'data'), '-k', str(folder), *options]
+        said = [part for option in (*LOCAL, *options) for part in ('-c', option)]
+        return [postgres, '-D', str(folder / 'data'), '-k', str(folder), *said]
 
     return Server('pg', prepare, command)
