@@ -91,7 +91,7 @@ setup(
                 'Willing',
             ),
             *entries('availability.schedule', 'Availability'),
-            *entries('master.hours', 'Window'),
+            *entries('master.workers.hours', 'Window'),
             *entries('locks.branch', 'BranchLock'),
             *entries('locks.group', 'WorkerGroupLock'),
             *entries('locks.shared', 'SharedMasterLock'),

@@ -17,8 +17,8 @@ import attrs
 import sqlalchemy as sa
 from buildbot.process.results import RETRY
 
-from buildbot_balancer.master import buildrows
-from buildbot_balancer.master.buildrows import Finished
+from buildbot_balancer.master.starts import buildrows
+from buildbot_balancer.master.starts.buildrows import Finished
 from buildbot_balancer.tables import seen
 from buildbot_balancer.tables import shared_leases
 from buildbot_balancer.tables.clock import now

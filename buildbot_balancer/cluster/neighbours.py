@@ -17,9 +17,9 @@ from buildbot_balancer.cluster.orphans import Orphans
 from buildbot_balancer.cluster.published import Published
 from buildbot_balancer.cluster.seen import Seen
 from buildbot_balancer.cluster.sharedsight import SharedSight
-from buildbot_balancer.master.control import Control
-from buildbot_balancer.master.sight import Sight
-from buildbot_balancer.master.words import Words
+from buildbot_balancer.master.record.control import Control
+from buildbot_balancer.master.record.words import Words
+from buildbot_balancer.master.sight.sight import Sight
 
 SAID = ('balancer', 'said', 'changed')
 POLL = 5.0  # seconds: a lost message costs so many

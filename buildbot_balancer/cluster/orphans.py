@@ -22,8 +22,8 @@ from buildbot_balancer.cluster.leftovers import Unfinished
 from buildbot_balancer.errors import BalancerError
 from buildbot_balancer.log import failed
 from buildbot_balancer.log import say
-from buildbot_balancer.master import buildrows
 from buildbot_balancer.master import compat
+from buildbot_balancer.master.starts import buildrows
 from buildbot_balancer.master.trouble import Trouble
 from buildbot_balancer.tables.shared_transaction import Again
 from buildbot_balancer.tables.shared_transaction import alone

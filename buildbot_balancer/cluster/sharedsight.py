@@ -21,7 +21,7 @@ from buildbot_balancer.explain.sights import Sample
 from buildbot_balancer.explain.sights import WorkerSight
 from buildbot_balancer.explain.verdicts import cut
 from buildbot_balancer.master import compat
-from buildbot_balancer.master.sight import Sight
+from buildbot_balancer.master.sight.sight import Sight
 
 LONGEST = 2400  # characters of the reasons of all masters
 

@@ -13,7 +13,7 @@ import attrs
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.schedule import Availability
-from buildbot_balancer.master import scrape
+from buildbot_balancer.master.sight import scrape
 from buildbot_balancer.policy.policy import Policy
 
 ORDERS = ('request', 'builder', 'worker')

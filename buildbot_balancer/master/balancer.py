@@ -17,17 +17,17 @@ from buildbot_balancer.log import say
 from buildbot_balancer.master import checks
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.arguments import Arguments
-from buildbot_balancer.master.chooser import BalancedBuildChooser
-from buildbot_balancer.master.control import Control
-from buildbot_balancer.master.engine import NAME
-from buildbot_balancer.master.engine import Engine
-from buildbot_balancer.master.history import History
-from buildbot_balancer.master.measures import Measures
+from buildbot_balancer.master.choice.chooser import BalancedBuildChooser
+from buildbot_balancer.master.choice.engine import NAME
+from buildbot_balancer.master.choice.engine import Engine
 from buildbot_balancer.master.parts import Parts
 from buildbot_balancer.master.parts import assemble
-from buildbot_balancer.master.scrape import PAGE
+from buildbot_balancer.master.record.control import Control
+from buildbot_balancer.master.record.history import History
 from buildbot_balancer.master.settings import Settings
-from buildbot_balancer.master.sight import Sight
+from buildbot_balancer.master.sight.measures import Measures
+from buildbot_balancer.master.sight.scrape import PAGE
+from buildbot_balancer.master.sight.sight import Sight
 
 
 class Balancer(BuildbotService):  # type: ignore[misc]  # Buildbot has no types

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import defer
 
 from buildbot_balancer.availability.mood import Mood
-from buildbot_balancer.master import engine
+from buildbot_balancer.master.choice import engine
 from buildbot_balancer.policy.ranking import Ranking
 
 

@@ -14,13 +14,13 @@ from buildbot_balancer.explain.event import HELD
 from buildbot_balancer.explain.event import Event
 from buildbot_balancer.log import failed
 from buildbot_balancer.master import compat
-from buildbot_balancer.master.engine import GATE
-from buildbot_balancer.master.fleet import ATTACHED
-from buildbot_balancer.master.fleet import COUNTED
-from buildbot_balancer.master.fleet import GONE
-from buildbot_balancer.master.fleet import HEARD
-from buildbot_balancer.master.fleet import LOST
-from buildbot_balancer.master.fleet import WILLING
+from buildbot_balancer.master.choice.engine import GATE
+from buildbot_balancer.master.workers.fleet import ATTACHED
+from buildbot_balancer.master.workers.fleet import COUNTED
+from buildbot_balancer.master.workers.fleet import GONE
+from buildbot_balancer.master.workers.fleet import HEARD
+from buildbot_balancer.master.workers.fleet import LOST
+from buildbot_balancer.master.workers.fleet import WILLING
 
 
 class Exchange:

@@ -27,13 +27,13 @@ from twisted.internet import defer
 from buildbot_balancer.log import say
 from buildbot_balancer.master import compat
 from buildbot_balancer.master.complaints import Complaints
-from buildbot_balancer.master.endings import Endings
-from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.locks.reservations import Reservations
+from buildbot_balancer.master.locks.workerlocks import WorkerLocks
 from buildbot_balancer.master.overlays import Overlays
-from buildbot_balancer.master.pauses import Pauses
-from buildbot_balancer.master.reservations import Reservations
-from buildbot_balancer.master.starts import Starts
-from buildbot_balancer.master.workerlocks import WorkerLocks
+from buildbot_balancer.master.record.pauses import Pauses
+from buildbot_balancer.master.starts.endings import Endings
+from buildbot_balancer.master.starts.starts import Starts
+from buildbot_balancer.master.workers.fleet import Fleet
 
 
 class Hooks:

@@ -14,9 +14,9 @@ from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.availability.schedule import Availability
 from buildbot_balancer.availability.standing import Rules
 from buildbot_balancer.master.arguments import Arguments
-from buildbot_balancer.master.experience import Learner
-from buildbot_balancer.master.scrape import PAGE
-from buildbot_balancer.master.urgency import Urgency
+from buildbot_balancer.master.distribution.urgency import Urgency
+from buildbot_balancer.master.record.experience import Learner
+from buildbot_balancer.master.sight.scrape import PAGE
 from buildbot_balancer.policy.affinity import Affinity
 from buildbot_balancer.policy.ends import EndsInTime
 from buildbot_balancer.policy.fastest import FastestFirst

@@ -17,7 +17,7 @@ from buildbot_balancer.availability.text import clean
 from buildbot_balancer.explain.sights import BuilderSight
 from buildbot_balancer.explain.sights import WorkerSight
 from buildbot_balancer.master import compat
-from buildbot_balancer.master.engine import NAME
+from buildbot_balancer.master.choice.engine import NAME
 
 _HIGHEST = 2**31 - 1  # ids in Buildbot's tables; a database refuses to look for more
 _SHOWN = 80  # characters of a name that nobody knows

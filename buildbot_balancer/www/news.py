@@ -15,8 +15,8 @@ from twisted.internet import defer
 from buildbot_balancer.explain.sights import to_json
 from buildbot_balancer.log import failed
 from buildbot_balancer.master import compat
+from buildbot_balancer.master.choice.engine import NAME
 from buildbot_balancer.master.complaints import Complaints
-from buildbot_balancer.master.engine import NAME
 from buildbot_balancer.www.audience import audience_of
 from buildbot_balancer.www.audience import keys
 from buildbot_balancer.www.changes import BUILDERS

@@ -15,7 +15,7 @@ from support.masters import MasterCase
 from twisted.internet import defer
 from twisted.trial.unittest import SynchronousTestCase
 
-from buildbot_balancer.master.link import COMMAND_ID
+from buildbot_balancer.master.workers.link import COMMAND_ID
 
 
 class AttachingOnPb(MasterCase):

@@ -15,8 +15,8 @@ from twisted.internet import task
 from buildbot_balancer.availability.cap import Cap
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.control import Control
-from buildbot_balancer.master.words import Words
+from buildbot_balancer.master.record.control import Control
+from buildbot_balancer.master.record.words import Words
 
 
 class Returning(MasterCase):

@@ -15,9 +15,9 @@ from support.masters import MasterCase
 from twisted.internet import reactor
 from twisted.internet import task
 
-from buildbot_balancer.master import claims
-from buildbot_balancer.master import endings
 from buildbot_balancer.master.balancer import Balancer
+from buildbot_balancer.master.requests import claims
+from buildbot_balancer.master.starts import endings
 
 
 class Connections:

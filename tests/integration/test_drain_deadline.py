@@ -16,7 +16,7 @@ from twisted.internet import reactor
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.durations import Durations
+from buildbot_balancer.master.workers.durations import Durations
 from buildbot_balancer.reporter import status
 
 FAR = 3600.0  # seconds

@@ -24,11 +24,11 @@ from buildbot_balancer.availability.cap import Cap
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.explain.event import MOOD
 from buildbot_balancer.explain.event import Event
-from buildbot_balancer.master import recorder
 from buildbot_balancer.master.balancer import Balancer
 from buildbot_balancer.master.database import Database
-from buildbot_balancer.master.history import History
-from buildbot_balancer.master.words import Words
+from buildbot_balancer.master.record import recorder
+from buildbot_balancer.master.record.history import History
+from buildbot_balancer.master.record.words import Words
 from demo.processes import run
 
 PULSE = """
@@ -39,7 +39,7 @@ from buildbot.util.twisted import async_to_deferred
 from twisted.internet import task
 from buildbot_balancer.explain.event import MOOD, Event
 from buildbot_balancer.master.database import Database
-from buildbot_balancer.master.history import History
+from buildbot_balancer.master.record.history import History
 
 
 class Pulse(BuildbotService):

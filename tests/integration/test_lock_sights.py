@@ -17,8 +17,8 @@ from buildbot_balancer.explain.event import HELD
 from buildbot_balancer.explain.event import WAITED
 from buildbot_balancer.explain.event import Event
 from buildbot_balancer.explain.sights import LockSight
-from buildbot_balancer.master.ledger import Ledger
-from buildbot_balancer.master.locksights import LockSights
+from buildbot_balancer.master.locks.ledger import Ledger
+from buildbot_balancer.master.sight.locksights import LockSights
 
 PLACES = {'a': ('w1',), 'b': ('w2',)}
 NAMES = ('w1', 'w2')

@@ -13,7 +13,7 @@ from twisted.internet import defer
 
 from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.choice.chooser import BalancedBuildChooser
 
 
 class OwnersWord(MasterCase):

@@ -11,10 +11,10 @@ from support.masters import HeldStep
 from support.masters import MasterCase
 from twisted.internet import reactor
 
-from buildbot_balancer.master.facts import Facts
-from buildbot_balancer.master.intake import Intake
-from buildbot_balancer.master.queue import Queue
-from buildbot_balancer.master.unclaimed import fetch_unclaimed
+from buildbot_balancer.master.requests.facts import Facts
+from buildbot_balancer.master.requests.intake import Intake
+from buildbot_balancer.master.requests.queue import Queue
+from buildbot_balancer.master.requests.unclaimed import fetch_unclaimed
 
 
 class Case(MasterCase):

@@ -17,10 +17,10 @@ from buildbot_balancer.availability.mood import Mood
 from buildbot_balancer.explain.sights import LockSight
 from buildbot_balancer.locks.branch import BranchLock
 from buildbot_balancer.locks.group import WorkerGroupLock
-from buildbot_balancer.master import sight as sight_module
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.budget import Budget
-from buildbot_balancer.master.sight import Sight
+from buildbot_balancer.master.distribution.budget import Budget
+from buildbot_balancer.master.sight import sight as sight_module
+from buildbot_balancer.master.sight.sight import Sight
 from buildbot_balancer.policy.decision import Decision
 from buildbot_balancer.policy.filters import Filter
 from buildbot_balancer.policy.filters import MaxLoad

@@ -13,7 +13,7 @@ from buildbot.process.workerforbuilder import States
 from buildbot.process.workerforbuilder import WorkerForBuilder
 from twisted.internet import defer
 
-from buildbot_balancer.master.pending import Pending
+from buildbot_balancer.master.requests.pending import Pending
 
 
 def make_request(pending: Pending, builder: str, properties: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.distributor import BalancedDistributor
+from buildbot_balancer.master.distribution.distributor import BalancedDistributor
 from support.masters import HeldStep
 from support.masters import MasterCase
 

@@ -13,17 +13,17 @@ from twisted.internet import defer
 from twisted.internet.task import Clock
 
 from buildbot_balancer.availability.standing import Rules
-from buildbot_balancer.master.distribution import Distribution
-from buildbot_balancer.master.endings import Endings
-from buildbot_balancer.master.engine import Engine
-from buildbot_balancer.master.fleet import Fleet
+from buildbot_balancer.master.choice.engine import Engine
+from buildbot_balancer.master.distribution.distribution import Distribution
+from buildbot_balancer.master.distribution.releases import Releases
+from buildbot_balancer.master.distribution.urgency import Urgency
 from buildbot_balancer.master.hooks import Hooks
-from buildbot_balancer.master.pauses import Pauses
-from buildbot_balancer.master.pending import Pending
-from buildbot_balancer.master.queue import Queue
-from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.record.pauses import Pauses
+from buildbot_balancer.master.requests.pending import Pending
+from buildbot_balancer.master.requests.queue import Queue
 from buildbot_balancer.master.settings import Settings
-from buildbot_balancer.master.urgency import Urgency
+from buildbot_balancer.master.starts.endings import Endings
+from buildbot_balancer.master.workers.fleet import Fleet
 from buildbot_balancer.policy.policy import Policy
 from buildbot_balancer.policy.policy import default_filters
 from buildbot_balancer.policy.verdict import Verdict

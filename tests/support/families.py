@@ -15,7 +15,7 @@ from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.process.factory import BuildFactory
 
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.parents import Parents
+from buildbot_balancer.master.locks.parents import Parents
 from support.logs import LogLines
 from support.masters import HeldStep
 from support.masters import MasterCase

@@ -16,10 +16,10 @@ from twisted.python import log
 
 from buildbot_balancer.locks.branch import BranchLock
 from buildbot_balancer.locks.group import WorkerGroupLock
-from buildbot_balancer.master.guards import Guards
-from buildbot_balancer.master.lines import Lines
-from buildbot_balancer.master.releases import Releases
-from buildbot_balancer.master.reservations import Reservations
+from buildbot_balancer.master.distribution.releases import Releases
+from buildbot_balancer.master.locks.guards import Guards
+from buildbot_balancer.master.locks.lines import Lines
+from buildbot_balancer.master.locks.reservations import Reservations
 from support.lock_actors import Entry
 from support.lock_actors import OneWorker
 from support.lock_actors import Request

@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.explain.event import Event
-from buildbot_balancer.master.guards import Guards
-from buildbot_balancer.master.ledger import Ledger
-from buildbot_balancer.master.locksights import LockSights
-from buildbot_balancer.master.reservations import Reservations
+from buildbot_balancer.master.locks.guards import Guards
+from buildbot_balancer.master.locks.ledger import Ledger
+from buildbot_balancer.master.locks.reservations import Reservations
+from buildbot_balancer.master.sight.locksights import LockSights
 from support.lock_actors import settle
 
 

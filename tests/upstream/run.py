@@ -32,9 +32,9 @@ from upstream.stand import Stand
 from buildbot_balancer.locks.group import WorkerGroupLock
 from buildbot_balancer.locks.realgroup import RealGroupLock
 from buildbot_balancer.locks.semaphore import Semaphore
-from buildbot_balancer.master import engine
 from buildbot_balancer.master.balancer import Balancer
-from buildbot_balancer.master.chooser import BalancedBuildChooser
+from buildbot_balancer.master.choice import engine
+from buildbot_balancer.master.choice.chooser import BalancedBuildChooser
 
 
 class WorkerLock(WorkerGroupLock):

@@ -16,13 +16,13 @@ from twisted.internet import defer
 from upstream.furniture import InOrder
 
 from buildbot_balancer.availability.standing import Rules
-from buildbot_balancer.master.distribution import Distribution
-from buildbot_balancer.master.distributor import BalancedDistributor
-from buildbot_balancer.master.engine import Engine
-from buildbot_balancer.master.fleet import Fleet
-from buildbot_balancer.master.look import Outcome
-from buildbot_balancer.master.releases import Releases
+from buildbot_balancer.master.choice.engine import Engine
+from buildbot_balancer.master.choice.look import Outcome
+from buildbot_balancer.master.distribution.distribution import Distribution
+from buildbot_balancer.master.distribution.distributor import BalancedDistributor
+from buildbot_balancer.master.distribution.releases import Releases
 from buildbot_balancer.master.settings import Settings
+from buildbot_balancer.master.workers.fleet import Fleet
 
 VISIT = '_maybeStartBuildsOnBuilder'  # tests put their own in its place
 

@@ -9,8 +9,8 @@ from buildbot.www.plugin import Application
 from twisted.web import static
 
 from buildbot_balancer.master import compat
-from buildbot_balancer.master.measures import Measures
-from buildbot_balancer.master.scrape import Metrics
+from buildbot_balancer.master.sight.measures import Measures
+from buildbot_balancer.master.sight.scrape import Metrics
 
 PACKAGE = 'buildbot_balancer.www.page'  # has VERSION and static/
 NAME = 'balancer'  # in c['www']['plugins'], and of the entry point

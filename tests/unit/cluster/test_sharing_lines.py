@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.cluster.want import Want
 from buildbot_balancer.locks.semaphore import Semaphore
-from buildbot_balancer.master.lines import Lines
-from buildbot_balancer.master.locks import Wanted
-from buildbot_balancer.master.reservations import Reservations
+from buildbot_balancer.master.locks.lines import Lines
+from buildbot_balancer.master.locks.locks import Wanted
+from buildbot_balancer.master.locks.reservations import Reservations
 
 
 class OwnDoor(OneDoor):
