@@ -6,13 +6,16 @@ from __future__ import annotations
 from typing import Any
 from typing import Callable
 
+from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
+from buildbot.process.results import SUCCESS
 from buildbot.util.twisted import async_to_deferred
 from support.masters import HeldStep
 from support.several import SeveralMasters
 from twisted.internet import defer
 
 from buildbot_balancer.cluster import leftovers
+from buildbot_balancer.cluster import orphans
 
 LONG_AGO = 1000
 
@@ -183,6 +186,42 @@ class Requests(Case):
         await two.db.masters.setMasterState(one.masterid, active=False)  # Buildbot errs, or it
         await self.looks(two)  # has just come back; it still says that it lives
         self.assertEqual((await self.claim_of(one, request), self.said), (one.masterid, []))
+
+    @async_to_deferred
+    async def test_one_that_was_built_is_complete_with_its_result_and_not_built_again(self) -> None:
+        one = await self.begin_one()
+        request = await self.claimed(one)
+        buildid = await self.build_of(one, request)
+        await one.db.builds.finishBuild(buildid, FAILURE)
+        complete = await self.heard(one, 'complete')
+        await self.looks(one)
+        self.assertEqual((complete, self.said), ([request], []))
+        row = await one.db.buildrequests.getBuildRequest(request)
+        self.assertEqual((row.complete, row.results), (True, FAILURE))
+        self.assertTrue((await one.db.buildsets.getBuildset(row.buildsetid)).complete)
+
+    @async_to_deferred
+    async def test_a_buildset_that_nobody_has_completed_is_completed(self) -> None:
+        one = await self.begin_one()
+        request = await self.claimed(one)
+        await one.db.buildrequests.completeBuildRequests([request], SUCCESS)
+        complete = await self.heard(one, 'complete', 'buildsets')
+        await self.looks(one)
+        row = await one.db.buildrequests.getBuildRequest(request)
+        self.assertEqual(complete, [row.buildsetid])
+
+    @async_to_deferred
+    async def test_after_some_looks_its_own_is_not_read_again_until_the_database_fails(
+        self,
+    ) -> None:
+        one = await self.begin_one()
+        held, go = self.hold(one, leftovers.find_own)
+        go.callback(None)
+        await self.looks(one, count=5)
+        self.assertEqual(len(held), orphans.OWN)
+        self.orphans_of(one)._look_at_own()
+        await self.looks(one, count=1)
+        self.assertEqual(len(held), orphans.OWN + 1)
 
 
 class Builds(Case):
