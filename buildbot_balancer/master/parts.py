@@ -154,16 +154,24 @@ class Parts:
         await self.port.stop()
 
 
-def assemble(master: Any, reactor: Any) -> Parts:
-    exchange = Exchange(master)
-    outside = importlib.import_module(OUTSIDE).Outside(master, reactor, exchange.request_changed)
-    wakes = Wakes(reactor, exchange.wake, exchange.builders_of)
-    releases = Releases(exchange.lock_opened)
+def _engine(
+    master: Any, reactor: Any, exchange: Exchange, wakes: Wakes, releases: Releases
+) -> Engine:
     fleet = Fleet(master, reactor, Settings().rules, exchange.worker_told)
     fleet.caps_of = exchange.caps_of
     fleet.left_of = exchange.left_of
     engine = Engine(master, reactor, fleet, wakes, releases)
     engine.decisions.told = exchange.decided
+    return engine
+
+
+def assemble(master: Any, reactor: Any) -> Parts:
+    exchange = Exchange(master)
+    outside = importlib.import_module(OUTSIDE).Outside(master, reactor, exchange.request_changed)
+    wakes = Wakes(reactor, exchange.wake, exchange.builders_of)
+    releases = Releases(exchange.lock_opened)
+    engine = _engine(master, reactor, exchange, wakes, releases)
+    fleet = engine.fleet
     pauses = Pauses(reactor, exchange.builder_changed)
     endings = Endings(master, reactor)
     hooks = Hooks(
