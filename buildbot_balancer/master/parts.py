@@ -165,6 +165,21 @@ def _engine(
     return engine
 
 
+def _ledger(master: Any, reactor: Any, engine: Engine, exchange: Exchange, outside: Any) -> Ledger:
+    ledger = Ledger(master, reactor, engine.guards, engine.reservations)
+    ledger.record = exchange.lock_event
+    ledger.tell = outside.news.lock_changed
+    return ledger
+
+
+def _cluster(
+    master: Any, reactor: Any, database: Database, engine: Engine, outside: Any
+) -> Cluster:
+    cluster = Cluster(master, reactor, database, engine.random)
+    cluster.elsewhere.told = lambda key: outside.news.lock_changed(key.name, key.group)
+    return cluster
+
+
 def assemble(master: Any, reactor: Any) -> Parts:
     exchange = Exchange(master)
     outside = importlib.import_module(OUTSIDE).Outside(master, reactor, exchange.request_changed)
@@ -183,15 +198,12 @@ def assemble(master: Any, reactor: Any) -> Parts:
     database = Database(master)
     words = Words(database)
     history = History(database, reactor)
-    ledger = Ledger(master, reactor, engine.guards, engine.reservations)
-    ledger.record = exchange.lock_event
+    ledger = _ledger(master, reactor, engine, exchange, outside)
     measures = Measures()
     engine.timed = functools.partial(timed, measures.decision_seconds, time.perf_counter)
     measures.watch(Gauges(master, fleet, engine.decisions, distribution.distributed).all())
-    ledger.tell = outside.news.lock_changed
     told = Listeners(worker=exchange.worker_limited, builder=exchange.builder_changed)
-    cluster = Cluster(master, reactor, database, engine.random)
-    cluster.elsewhere.told = lambda key: outside.news.lock_changed(key.name, key.group)
+    cluster = _cluster(master, reactor, database, engine, outside)
     locks = LockSights(master, ledger, cluster.elsewhere)
     builders = BuilderSights(pauses, exchange.waiting)
     control = Control(master, fleet, pauses, words, history, reactor.seconds, told)
