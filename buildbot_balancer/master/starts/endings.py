@@ -63,7 +63,8 @@ class Endings:
             return lambda step: defer.maybeDeferred(stock, step).addErrback(self._gave_up, ending)
 
         ending.overlays.put(build, 'buildFinished', finish)
-        ending.overlays.put(build, compat.NEXT_STEP, next_step)
+        if hasattr(build, compat.NEXT_STEP):  # which is private
+            ending.overlays.put(build, compat.NEXT_STEP, next_step)
 
     def stop(self) -> None:
         for ending in list(self._all.values()):
