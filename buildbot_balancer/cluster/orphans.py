@@ -14,6 +14,7 @@ from typing import Any
 from typing import Callable
 
 from twisted.internet import defer
+from twisted.python.failure import Failure
 
 from buildbot_balancer.cluster import leftovers
 from buildbot_balancer.cluster.leftovers import Claim
@@ -29,7 +30,7 @@ from buildbot_balancer.tables.shared_transaction import Again
 from buildbot_balancer.tables.shared_transaction import alone
 
 EVERY = 30.0  # seconds between two looks
-OWN = 3  # looks at what is this master's own, after its start and after its database has failed
+OWN = 4  # looks at what is this master's own, after its start and after its database has failed
 
 
 class Orphans:
@@ -48,6 +49,7 @@ class Orphans:
         self._going: defer.Deferred[None] | None = None
         self._started = False
         self._own_looks = 0  # that are to come
+        self._starting: set[int] = set()  # requests that were about to start at the last look
         self._trouble = Trouble(master, reactor, self._look_at_own)
 
     def start(self) -> None:
@@ -78,7 +80,9 @@ class Orphans:
         """Ends what was there at the last look, too."""
         model, own = self._master.db.model, self._own
         try:
-            found = await self._database.ask(leftovers.find, model, own)
+            found = Leftovers()
+            if self._master.config.multiMaster:
+                found = await self._database.ask(leftovers.find, model, own)
             if self._own_looks:
                 mine = await self._database.ask(leftovers.find_own, model, own)
                 found = found.and_of(mine.without(*self._known()))
@@ -94,7 +98,9 @@ class Orphans:
         """Requests and builds that this master is about to build, or builds."""
         builds = [build for _, _, build in compat.builds_in_place(self._master)]
         requests = {one.id for build in builds for one in build.requests}
-        requests |= compat.requests_about_to_start(self._master)
+        # Buildbot's own distributor forgets there what it could not claim
+        before, self._starting = self._starting, compat.requests_about_to_start(self._master)
+        requests |= self._starting - before
         return requests, {build.buildid for build in builds}
 
     def _next(self) -> None:
@@ -123,48 +129,65 @@ class Orphans:
     async def _end(self, left: Leftovers) -> None:
         """The builds first: their requests may start anew as soon as they are given back."""
         for buildset in sorted(left.buildsets):
-            await self._master.data.updates.maybeBuildsetComplete(buildset)
+            await self._complete_buildset(buildset)
         for masterid, name in sorted(left.names.items()):
             builds = [one for one in left.builds if one.masterid == masterid]
-            ended = [build for build in builds if await self._finish(build)]
+            ended = [await self._finish(build) for build in builds]
+            if None in ended:
+                continue  # its claims are what leads to its builds
             claims = [one for one in left.claims if one.masterid == masterid]
-            complete = [one for some in _batches(claims) for one in await self._complete(some)]
-            claims = [one for one in claims if one.buildrequestid not in complete]
-            requests = [one for some in _batches(claims) for one in await self._unclaim(some)]
-            if ended or complete or requests:
+            complete, requests = await self._end_claims(claims)
+            if any(ended) or complete or requests:
                 whose = 'this master has' if masterid == self._own else f'master {name}, dead, has'
                 say(
-                    f'{whose} left behind: {len(ended)} builds, ended as retry;'
-                    f' {len(complete)} requests that were built, complete now;'
-                    f' {len(requests)} requests, given back'
+                    f'{whose} left behind: {sum(map(bool, ended))} builds, ended as retry;'
+                    f' {complete} requests that were built, complete now;'
+                    f' {requests} requests, given back'
                 )
 
-    async def _finish(self, build: Unfinished) -> bool:
+    async def _complete_buildset(self, buildset: int) -> None:
+        try:
+            await self._master.data.updates.maybeBuildsetComplete(buildset)
+        except Exception:
+            failed(Failure(), f'completing buildset {buildset}')
+
+    async def _finish(self, build: Unfinished) -> bool | None:
+        """None: others were in the way, and there is another look."""
         at = int(self._reactor.seconds())
         finished = await self._ask(leftovers.finish, build, at)
+        if finished is Again.TRY:
+            return None
         if finished is None:
             return False
         await buildrows.tell(self._master, finished)
         return True
 
-    async def _complete(self, claims: list[Claim]) -> set[int]:
-        """Those whose build came to its end."""
-        results = await self._ask(leftovers.built, claims[0].masterid, claims) or {}
-        for request, result in results.items():
-            await self._master.data.updates.completeBuildRequests([request], result)
-        return set(results)
+    async def _end_claims(self, claims: list[Claim]) -> tuple[int, int]:
+        """How many are complete, as their builds are, and how many are given back."""
+        complete = given = 0
+        for some in _batches(claims):
+            results = await self._ask(leftovers.built, some[0].masterid, some)
+            if results is Again.TRY:
+                continue
+            for request, result in results.items():
+                await self._master.data.updates.completeBuildRequests([request], result)
+            complete += len(results)
+            given += await self._unclaim([x for x in some if x.buildrequestid not in results])
+        return complete, given
 
-    async def _unclaim(self, claims: list[Claim]) -> list[int]:
-        requests: list[int] = await self._ask(leftovers.unclaim, claims[0].masterid, claims) or []
-        if requests:
-            await self._master.data.rtypes.buildrequest.generateEvent(requests, 'unclaimed')
-        return requests
+    async def _unclaim(self, claims: list[Claim]) -> int:
+        if not claims:
+            return 0
+        requests = await self._ask(leftovers.unclaim, claims[0].masterid, claims)
+        if not requests or requests is Again.TRY:
+            return 0
+        await self._master.data.rtypes.buildrequest.generateEvent(requests, 'unclaimed')
+        return len(requests)
 
     async def _ask(self, work: Callable[..., Any], *args: Any) -> Any:
-        """None where others were in the way: there is another look."""
+        """Again.TRY where others were in the way: there is another look."""
         model, own = self._master.db.model, self._own
-        answer = await self._database.ask(alone, work, model, own, *args)
-        return None if answer is Again.TRY else answer
+        return await self._database.ask(alone, work, model, own, *args)
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:

@@ -13,8 +13,14 @@ from typing import Callable
 import sqlalchemy as sa
 
 from buildbot_balancer.tables.shared_transaction import is_contention
+from buildbot_balancer.tables.shared_transaction import is_ours
 
 LOST = (sa.exc.OperationalError, sa.exc.InterfaceError)
+
+
+def is_lost(error: object) -> bool:
+    """The database could not be asked; what it was asked for is not to blame."""
+    return isinstance(error, LOST) or bool(getattr(error, 'connection_invalidated', False))
 
 
 class Trouble:
@@ -40,8 +46,8 @@ class Trouble:
     def _heard(self, context: Any) -> None:
         """In a thread of the database's pool."""
         error = context.sqlalchemy_exception
-        lost = isinstance(error, LOST) and not is_contention(error)
-        if (lost or context.is_disconnect) and not self._coming:
+        lost = context.is_disconnect or is_lost(error)
+        if lost and not _will_be_tried_again(context, error) and not self._coming:
             self._coming = True
             self._reactor.callFromThread(self._tell)
 
@@ -49,3 +55,11 @@ class Trouble:
         self._coming = False
         if self._engine is not None:
             self._told()
+
+
+def _will_be_tried_again(context: Any, error: Any) -> bool:
+    """Others were in the way: of Buildbot, which waits for SQLite's lock, or of us."""
+    if not isinstance(error, sa.exc.DBAPIError) or not is_contention(error):
+        return False
+    ours = context.connection is not None and is_ours(context.connection)
+    return ours or context.dialect.name == 'sqlite'

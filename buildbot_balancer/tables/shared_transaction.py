@@ -17,6 +17,7 @@ _POSTGRES = (
     f" SET LOCAL lock_timeout = '{ROW_PATIENCE}s';"
     f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_PATIENCE}s'"
 )
+_OURS = 'balancer_tries_again'
 _SQLSTATES = {'40001', '40P01', '55P03'}  # serialization, deadlock, lock_timeout
 _MYSQL_ERRORS = {1205, 1213, 1020}  # lock wait, deadlock, the row has changed
 _SQLITE_ERRORS = ('database is locked', 'database table is locked', 'database schema is locked')
@@ -30,6 +31,7 @@ class Again(enum.Enum):
 
 def alone(connection: sa.Connection, work: Callable[..., Any], *args: Any) -> Any:
     """`work(connection, *args)` in a transaction that sees what others have committed; or TRY."""
+    connection.execution_options(**{_OURS: True})
     try:
         _begin(connection)
         return work(connection, *args)
@@ -38,6 +40,11 @@ def alone(connection: sa.Connection, work: Callable[..., Any], *args: Any) -> An
             raise
         connection.rollback()
         return Again.TRY
+
+
+def is_ours(connection: sa.Connection) -> bool:
+    """What fails on it because of others is tried again."""
+    return bool(connection.get_execution_options().get(_OURS))
 
 
 def is_contention(error: sa.exc.DBAPIError) -> bool:

@@ -73,6 +73,7 @@ class OutageCase(MasterCase):
             raise AssertionError(f'request {request} did not end well {why}: {self.left_behind()}')
         used, self.connections.failing = self.connections.count, range(0)
         self.flushLoggedErrors()
+        self.flushLoggedErrors(sa.exc.OperationalError)  # and what is said of it until the end
         return used
 
     def is_over(self, request: int) -> bool:

@@ -153,8 +153,8 @@ class Requests(Pair):
         one, two = await self.two()
         request = await self.request_of(two, 'two')
         await self.started(1)
-        found = await self.get(one, 'requests', request)
-        self.assertIn(f'runs as two #1 on w2 on master {two.name[:20]}', found['reason'])
+        runs = f'runs as two #1 on w2 on master {two.name[:20]}'
+        await self.soon(lambda: self.says(one, request, runs))
 
     async def says(self, master: Any, request: int, text: str) -> bool:
         return text in (await self.get(master, 'requests', request))['reason']

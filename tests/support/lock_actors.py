@@ -35,7 +35,7 @@ class OneBuild(Build):
 
     def __init__(self, request: Request, worker: Any, claimed: Any, failed: Any) -> None:
         self.requests, self.sources = [request], list(request.sources.values())
-        self.builder, self.number, self.results = SimpleNamespace(name='b'), 1, None
+        self.builder, self.number, self.results = SimpleNamespace(name='b', building=[]), 1, None
         self.worker, self.branch, self.on_claimed = worker, request.branch, claimed
         self.on_failed = failed
         self.finished = self.stopped = self.claimed = False

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import attrs
 
+from buildbot_balancer.master import compat
 from buildbot_balancer.master.locks.guards import Keeper
 
 SWEEP = 10.0  # seconds between two looks for what ended without a word
@@ -189,11 +190,17 @@ class Reservations:
         if found is None:
             return
         self._forget(found)
-        for lock, access in found.build_locks:
-            self._keeper(lock).give_up(found.requester, access)
-        for lock, access in found.worker_locks:
-            self._keeper(lock).give_up(found, access)
-        self._touched(found)
+        self._let_go(found)
+
+    def _let_go(self, one: Reservation) -> None:
+        build_locks, one.build_locks = one.build_locks, []
+        worker_locks, one.worker_locks = one.worker_locks, []
+        for lock, access in build_locks:
+            self._keeper(lock).give_up(one.requester, access)
+        for lock, access in worker_locks:
+            self._keeper(lock).give_up(one, access)
+        if self.watch is not None:
+            self.watch.touched([*build_locks, *worker_locks])
 
     def started(self, reservation: Reservation) -> None:
         """Its build has claimed what it takes; a config that has changed since may want less."""
@@ -252,7 +259,10 @@ class Reservations:
         for one in list(self._all.values()):
             if one.over:
                 self.release_worker_locks(one)
-                self.end(one.request)
+                if compat.is_in_place(one.build):  # its end is not written; it has nothing any more
+                    self._let_go(one)
+                else:
+                    self.end(one.request)
             elif one.build is not None and one.build.finished:
                 one.over = True  # Buildbot may be about to say so
         if self._all:

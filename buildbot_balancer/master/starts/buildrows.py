@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 @attrs.frozen(kw_only=True)
 class Finished:
-    """What has ended with a build."""
+    """What has ended with a build; `results` as they are written."""
 
     buildid: int
+    results: int | None = None
     steps: tuple[int, ...] = ()
     logs: tuple[int, ...] = ()
 
@@ -37,7 +38,9 @@ def finish(
 
 
 def close(connection: sa.Connection, model: Any, buildid: int, results: int, at: int) -> Finished:
-    """What of its steps and logs is open."""
+    """What of its steps and logs is open; `results`: of these steps."""
+    query = sa.select(model.builds.c.results).where(model.builds.c.id == buildid)
+    written = connection.execute(query).scalar()
     steps, logs = model.steps, model.logs
     of_it = sa.select(steps.c.id).where(steps.c.buildid == buildid)
     open_steps = list(connection.execute(of_it.where(steps.c.results.is_(None))).scalars())
@@ -46,7 +49,9 @@ def close(connection: sa.Connection, model: Any, buildid: int, results: int, at:
     connection.execute(sa.update(logs).where(logs.c.id.in_(open_logs)).values(complete=1))
     ended = sa.update(steps).where(steps.c.id.in_(open_steps))
     connection.execute(ended.values(complete_at=at, results=results, hidden=0))
-    return Finished(buildid=buildid, steps=tuple(open_steps), logs=tuple(open_logs))
+    return Finished(
+        buildid=buildid, results=written, steps=tuple(open_steps), logs=tuple(open_logs)
+    )
 
 
 async def tell(master: Any, finished: Finished, *, build: bool = True) -> None:

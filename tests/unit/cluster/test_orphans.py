@@ -137,7 +137,7 @@ class Leftovers:
         self.assertEqual(self.claimed(), {10 * OWN, 10 * LIVE})
 
     def test_a_build_is_ended_once_with_its_steps_and_logs(self):
-        ended = leftovers.Finished(buildid=DEAD, steps=(DEAD,), logs=(DEAD,))
+        ended = leftovers.Finished(buildid=DEAD, results=RETRY, steps=(DEAD,), logs=(DEAD,))
         self.assertEqual([self.finish(), self.finish()], [ended, None])
 
         def read(connection):

@@ -30,7 +30,7 @@ def a_request(number: int) -> BuildRequest:
 class OneBuild(Build):
     def __init__(self, request: BuildRequest) -> None:
         self.requests, self.sources = [request], list(request.sources.values())
-        self.builder, self.number, self.results = SimpleNamespace(name='b'), 1, None
+        self.builder, self.number, self.results = SimpleNamespace(name='b', building=[]), 1, None
         self.finished = False
 
 
@@ -257,6 +257,26 @@ class Sweeping(Case):
         self.clock.advance(SWEEP)
         self.assertEqual((self.rooms(), len(self.reservations)), ((2, 2), 0))
         self.assertEqual((box.owners, self.clock.getDelayedCalls()), ([], []))
+
+    def test_one_whose_end_is_not_written_has_nothing_and_is_still_known(self) -> None:
+        """Else the locks of its worker would be released once more, in another build's name."""
+        lockid = MasterLock('box', 2)
+        worker = OneWorker((box := real(lockid), units(lockid)))
+        for number in (1, 2):
+            self.reserve(request := a_request(number), worker=worker)
+            reservation, build = self.start(request, worker)
+            self.reservations.claim_worker_locks(reservation, worker.acquireLocks)
+            if number == 1:
+                first, over = reservation, build
+        over.finished = True
+        over.builder.building.append(over)
+        self.clock.pump([SWEEP] * 3)
+        self.assertIs(self.reservations.of(over), first)
+        self.assertEqual((len(box.owners), first.claimed), (1, []))
+        over.builder.building.remove(over)
+        self.clock.advance(SWEEP)
+        self.assertIsNone(self.reservations.of(over))
+        self.assertEqual(len(box.owners), 1)
 
     def test_a_build_that_goes_on_is_never_swept(self) -> None:
         self.reserve(request := a_request(1))

@@ -10,6 +10,7 @@ from buildbot.process.results import SUCCESS
 from support.logs import LogLines
 from twisted.internet import defer
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from buildbot_balancer.master import compat
@@ -34,6 +35,7 @@ class FakeBuild:
         self.calls = []
         self.currentStep = None
         self.raises = None
+        self.requests = [SimpleNamespace(id=5)]
         self.builder = SimpleNamespace(name='b', building=[self], buildFinished=self._released)
         self.workerforbuilder = SimpleNamespace(buildFinished=lambda: self.calls.append('place'))
 
@@ -142,6 +144,30 @@ class EndOfABuild(EndingsCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertTrue(self.is_let_go(build))
 
+    def test_one_that_another_master_has_ended_meanwhile_is_not_complete_by_us(self):
+        self.outcomes = [Outcome(value=Finished(buildid=7, results=RETRY))]
+        build = self.watched(fails=True)
+        build.buildFinished(['done'], SUCCESS)
+        self.clock.advance(endings.PAUSE)
+        self.assertEqual((build.results, build.calls[-2:]), (RETRY, ['builder', 'woken']))
+
+    def test_the_result_it_was_to_have_counts_where_buildbot_had_not_said_it_yet(self):
+        self.answers('')
+        build = FakeBuild()
+        build.buildFinished = lambda text, results: defer.succeed(None)  # it failed at once
+        self.endings.watch(build)
+        build.buildFinished(['retry'], RETRY)
+        self.clock.advance(endings.PAUSE)
+        self.assertEqual((build.finished, self.asked), (True, [(7, RETRY, 'retry')]))
+
+    def test_one_of_which_the_database_never_heard_is_not_kept(self):
+        build = self.watched()
+        build.buildid, build.stopped, build.do_build = None, False, True
+        build.builder.botmaster = SimpleNamespace(remove_in_progress_buildrequest=lambda _: None)
+        build.workerforbuilder.worker = None
+        self.successResultOf(self.endings.abandoned(build, Failure(LOST)))
+        self.assertEqual((self.endings._all, build.results), ({}, RETRY))
+
 
 class BetweenTwoSteps(EndingsCase):
     def go_on(self, build, raises):
@@ -160,6 +186,23 @@ class BetweenTwoSteps(EndingsCase):
         self.go_on(build, TypeError('a property is no JSON'))
         self.assertEqual(build.calls, [('build exception', EXCEPTION)])
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_one_that_is_lost_again_and_again_is_not_built_for_ever(self):
+        self.answers('')
+        results = []
+        for _ in range(endings.OFTEN + 1):
+            build = self.watched()
+            self.go_on(build, LOST)
+            results.append(build.results)
+        self.assertEqual(results, [RETRY] * endings.OFTEN + [EXCEPTION])
+        self.flushLoggedErrors(sa.exc.OperationalError)
+
+    def test_what_the_database_refuses_for_good_is_no_loss(self):
+        self.answers('')
+        build = self.watched()
+        self.go_on(build, sa.exc.DataError('INSERT', {}, Exception('too long')))
+        self.assertEqual(build.results, EXCEPTION)
+        self.flushLoggedErrors(sa.exc.DataError)
 
     def test_a_command_that_still_runs_is_stopped(self):
         self.answers('')
