@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
+# Hundreds of processes are started by tests: each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help venv cluster-tools test test-again test-slow bench demo demo-cluster lint types docs clean
 
 help:  ## this text

@@ -112,7 +112,7 @@ class EachMoment(OutageCase):
     @pytest.mark.long
     @async_to_deferred
     async def test_a_build_comes_to_its_end_at_whichever_moment_the_database_fails(self) -> None:
-        await self.each(5, 7)
+        await self.each(5, 10)
 
     @pytest.mark.slow
     @async_to_deferred

@@ -104,7 +104,7 @@ class LoadedMaster(LoadCase):
 class UnderTheBalancer(LoadedMaster):
     @async_to_deferred
     async def test_each_lock_is_used_to_its_limit_and_no_build_waits_on_a_worker(self) -> None:
-        await self.all_goes_well(seed=1, builds=200, seconds=240)
+        await self.all_goes_well(seed=1, builds=150, seconds=240)
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ class RestartOfAMasterWithADrainedWorker(SynchronousTestCase):
     def test_nothing_starts_when_it_reconnects(self, farm: Farm) -> None:
         self.the_worker_reconnects(farm, SERVED)
 
+    @pytest.mark.slow
     @on_both_protocols
     def test_nothing_starts_for_a_builder_that_is_not_served(self, farm: Farm) -> None:
         self.the_worker_is_there_before_its_master(farm, UNSERVED)
