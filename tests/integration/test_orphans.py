@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 from typing import Callable
 
+from buildbot.plugins import schedulers
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
@@ -209,6 +210,30 @@ class Requests(Case):
         await self.looks(one)
         row = await one.db.buildrequests.getBuildRequest(request)
         self.assertEqual(complete, [row.buildsetid])
+
+    @async_to_deferred
+    async def test_what_its_distributor_has_claimed_and_forgotten_takes_a_look_more(self) -> None:
+        one = await self.begin_one()
+        self.dead = one.masterid
+        request = await self.claimed(one)
+        one.botmaster.add_in_progress_buildrequest(request)  # as Buildbot's own does
+        await self.looks(one)
+        self.assertEqual(self.said, [])
+        await self.looks(one, count=1)
+        self.assertEqual(self.said, [request])
+
+    @async_to_deferred
+    async def test_a_master_that_is_alone_looks_after_its_own_only(self) -> None:
+        one = await self.begin_one(
+            multiMaster=False,
+            schedulers=[schedulers.ForceScheduler(name='force', builderNames=['b'])],
+        )
+        others = await self.claimed(one)
+        self.dead = one.masterid
+        request = await self.claimed(one)
+        await self.looks(one, count=3)
+        self.assertEqual(self.said, [request])
+        self.assertIsNotNone(await self.claim_of(one, others))
 
     @async_to_deferred
     async def test_after_some_looks_its_own_is_not_read_again_until_the_database_fails(
