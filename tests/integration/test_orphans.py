@@ -25,6 +25,7 @@ class Case(SeveralMasters):
     """`dead` is the id of a master that once claimed requests, and runs no more."""
 
     async def begin_one(self, **more: Any) -> Any:
+        self.patch(orphans, 'EVERY', 1000.0)  # the test looks itself
         master = await self.begin({'b': ('w1',)}, here=('w1',), **more)
         self.said = await self.heard(master, 'unclaimed')
         self.dead = await master.db.masters.findMasterId('dead')

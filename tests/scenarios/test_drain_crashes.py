@@ -116,6 +116,7 @@ class DrainOverABrokenWire(SynchronousTestCase):
         assert drain.code() == FREE, drain.said
         farm.diary.stays_silent(1)
 
+    @pytest.mark.slow
     @on_both_protocols
     def test_the_end_of_a_build_that_never_reaches_the_master(self, farm: Farm) -> None:
         farm.start()

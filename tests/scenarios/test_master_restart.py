@@ -74,6 +74,7 @@ class RestartOfAMasterWithADrainedWorker(SynchronousTestCase):
         farm.wire.slow_down(0)
         the_queue_is_kept_until_resume(farm)
 
+    @pytest.mark.slow
     @on_both_protocols
     def test_a_word_that_was_said_while_the_worker_was_down_holds_at_once(self, farm: Farm) -> None:
         farm.start(UNSERVED, builders=('b', 'other'))

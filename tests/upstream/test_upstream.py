@@ -102,6 +102,7 @@ class UpstreamTests(SynchronousTestCase):
     def test_the_locks_pass_the_unit_tests_of_locks(self):
         self.assertEqual(self.surprises('locks', LOCKS), {})
 
+    @pytest.mark.slow
     def test_the_locks_pass_the_integration_tests_of_locks(self):
         self.assertEqual(self.surprises('locks', LOCKS_ON_A_MASTER), {})
 
