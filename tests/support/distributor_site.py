@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +35,7 @@ from support.masterparts import connect
 from support.masterparts import make_workers
 
 NOW = 1_800_000_000
+LIVELOCK = 2000  # looks at one instant; the machines have some dozens of requests
 RECHECK = 30.0
 
 
@@ -106,6 +108,7 @@ class Site:
         self.closed: set[int] = set()  # requests to which the canStartBuild of the config says no
         self.asking: dict[int, Any] = {}  # Deferreds that it returns
         self.looks: list[int] = []
+        self._at_once: Counter[float] = Counter()  # looks, by the time of the clock
         self.lock = RealMasterLock('m')
         self.lock.updateFromLockId(MasterLock('m'), 0)
         self.real_locks: dict[str, Any] = {'m': self.lock}
@@ -188,6 +191,9 @@ class Site:
 
     async def _counted(self, lane: Any, first: Any, *more: Any) -> Any:
         self.looks.append(first.id)
+        self._at_once[self.clock.seconds()] += 1
+        if self._at_once[self.clock.seconds()] > LIVELOCK:
+            raise AssertionError(f'it looks again and again: {self.looks[-8:]}')
         return await self._look_at(lane, first, *more)
 
     def opened(self, waiters: Any) -> None:

@@ -165,6 +165,7 @@ class Look:
         if choice.outlook is None:
             return
         wanted = choice.outlook.wanted
+        self.releases.awake(wanted.request.id)
         if self._backlog.get(wanted.request.id) is None:  # another master has it by now, say
             self._engine.lines.leave(wanted.request.id)
             return

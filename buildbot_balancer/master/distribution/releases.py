@@ -64,6 +64,12 @@ class Releases:
             self._rows.setdefault(request, set()).add((id(wait.lock), name))
         self._go_on(request)
 
+    def awake(self, request: int) -> None:
+        """It is being looked at, and sees itself what is open: what it gives back does not wake
+        it, or two that refuse what they are offered would wake each other for ever.
+        """
+        self._leave(request)
+
     def gone(self, request: int) -> None:
         """It has started, or waits for no lock."""
         if request in self._rows or request in self._firsts:
