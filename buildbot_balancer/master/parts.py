@@ -195,21 +195,20 @@ def assemble(master: Any, reactor: Any) -> Parts:
     distribution = Distribution(
         master, reactor, engine, releases, hooks.guard_place, pauses.is_paused
     )
+    distributed = distribution.distributed
     database = Database(master)
     words = Words(database)
     history = History(database, reactor)
     ledger = _ledger(master, reactor, engine, exchange, outside)
     measures = Measures()
     engine.timed = functools.partial(timed, measures.decision_seconds, time.perf_counter)
-    measures.watch(Gauges(master, fleet, engine.decisions, distribution.distributed).all())
+    measures.watch(Gauges(master, fleet, engine.decisions, distributed).all())
     told = Listeners(worker=exchange.worker_limited, builder=exchange.builder_changed)
     cluster = _cluster(master, reactor, database, engine, outside)
     locks = LockSights(master, ledger, cluster.elsewhere)
     builders = BuilderSights(pauses, exchange.waiting)
     control = Control(master, fleet, pauses, words, history, reactor.seconds, told)
-    sight = Sight(
-        master, reactor, engine, distribution.distributed, locks.all, builders.all, locks.named
-    )
+    sight = Sight(master, reactor, engine, distributed, locks.all, builders.all, locks.named)
     exchange.parts = parts = Parts(
         engine=engine,
         hooks=hooks,

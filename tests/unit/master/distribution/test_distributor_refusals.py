@@ -15,7 +15,7 @@ class Refusals(SynchronousTestCase):
         site = LockedSite(recheck=10.0**7)
         self.addCleanup(site.stop)
         site.distributor.ordering.order = order
-        site.use_locks(dict.fromkeys('abc', [JTAG, HOST]), alike=True, rendered=False)
+        site.use_locks(dict.fromkeys('abc', (JTAG, HOST)), alike=True, rendered=False)
         for worker in ('w3', 'w4'):
             site.pause(worker)
         site.submit(1, 'a')
